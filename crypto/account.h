@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the node key yields, and the account record (3-crypto: "One sealed record").
+#pragma once
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "crypto/bytes.h"
+#include "crypto/secret.h"
+#include "server/xmpp/jid.h"
+
+namespace lethe::crypto {
+
+/// SCRAM mechanisms by the hash they use. Values are on disk and equal xmpp::scram::Hash.
+enum class Mechanism : std::uint8_t { scram_sha_1 = 1, scram_sha_256 = 2 };
+
+/// One mechanism of an account: what checks a login, and what the login opens.
+struct Credential {
+    Mechanism mechanism = Mechanism::scram_sha_256;
+    std::uint32_t iterations = 0;
+    Bytes salt, stored_key, server_key;
+    Bytes wrap;  ///< the vault secret under this mechanism's ClientKey (wrap_vault)
+};
+
+struct AccountRecord {
+    bool suspended = false;
+    VaultPublicKey vault_public;
+    std::vector<Credential> credentials;
+    const Credential* find(Mechanism m) const;
+};
+
+/// All sub-keys of the node key. Immutable after construction; any thread may use it.
+class NodeKeys {
+public:
+    explicit NodeKeys(const NodeKey& node_key);
+    ~NodeKeys();
+    NodeKeys(NodeKeys&&) noexcept;
+
+    AccountId account_id(const xmpp::BareJid& jid) const;
+    /// Under (credential key, account key), AD = account id: one without the other opens nothing.
+    Sealed seal_record(const AccountId& id, const AccountKey& key, const AccountRecord& record) const;
+    std::expected<AccountRecord, Unopenable> open_record(const AccountId& id, const AccountKey& key, const Sealed& sealed) const;
+    const KeyringKey& keyring_key() const;
+    /// The salt an unknown account's login is answered with; stable for a JID, like a real one.
+    std::array<std::uint8_t, 16> fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// wrap[m] = AEAD(key = BLAKE2b-256(key = ClientKey[m], label ‖ m ‖ AccountId), vault secret). client_key is 20 or 32 bytes.
+Bytes wrap_vault(ByteView client_key, Mechanism mechanism, const AccountId& id, const VaultSecret& secret);
+std::expected<VaultSecret, Unopenable> unwrap_vault(ByteView client_key, Mechanism mechanism, const AccountId& id, ByteView wrap);
+
+/// Random bytes for salts, nonces of the protocol, stream ids. Not for keys: those are Secrets.
+void random_bytes(std::span<std::uint8_t> out);
+
+/// Node key files. load: exactly 32 bytes, mode 0600 or stricter, else an error naming the path and the remedy. create: fails if it exists; fsynced.
+std::expected<NodeKey, std::string> load_node_key(std::string_view path);
+std::expected<NodeKey, std::string> create_node_key(std::string_view path);
+
+}  // namespace lethe::crypto

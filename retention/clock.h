@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Wall time as a value that tests can set. Microseconds since the Unix epoch everywhere.
+#pragma once
+#include <cstdint>
+
+namespace lethe::retention {
+
+using Time = std::int64_t;
+
+class Clock {
+public:
+    virtual ~Clock() = default;
+    virtual Time now() const = 0;
+};
+
+/// CLOCK_REALTIME, but never backwards: a step back holds still until real time has caught up.
+class SystemClock final : public Clock {
+public:
+    Time now() const override;
+
+private:
+    mutable Time last_ = 0;
+};
+
+}  // namespace lethe::retention

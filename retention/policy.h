@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// policy.toml: the operator's declared, published, enforced statement. Holds no secret; published byte for byte.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lethe::retention {
+
+/// How long a class keeps data. stored() is false for keep = "0".
+struct Keep {
+    std::int64_t micros = 0;
+    bool unlimited = false;
+    bool stored() const { return unlimited || micros > 0; }
+    friend bool operator==(const Keep&, const Keep&) = default;
+};
+std::string to_string(const Keep& keep);  ///< "7d", "0", "unlimited"
+
+/// What a log line may carry of one kind of field.
+enum class Treatment : std::uint8_t { none, network, pseudonym, full };  // network: addresses only
+
+struct LogRules {
+    Keep keep;
+    Treatment address = Treatment::none, account = Treatment::none, peer = Treatment::none, client = Treatment::none;
+};
+
+struct Policy {
+    struct Service {
+        std::string name, operator_name, jurisdiction, terms_url;
+        std::vector<std::string> contact, languages;
+    } service;
+    Keep archive, letterbox, subscriptions;
+    std::uint64_t letterbox_max_messages = 1000, letterbox_max_bytes = 16u << 20;
+    std::string registration = "closed";
+    std::optional<std::uint64_t> max_accounts;
+    LogRules log;
+    std::vector<std::pair<std::string, LogRules>> log_events;  ///< [log.EVENT] overrides, complete rules
+    std::string text;                                          ///< the file, byte for byte
+};
+
+/// One mistake in a policy or configuration file. format: "FILE:LINE:COLUMN: what is wrong; what would be right".
+struct FileError {
+    std::string file;
+    std::uint32_t line = 0, column = 0;
+    std::string message;
+    std::string to_string() const;
+};
+
+std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std::string_view file_name);
+std::expected<Policy, std::vector<FileError>> load_policy(const std::string& path);
+
+/// "90d", "24h", "10min", "20s", "2w", "0", "unlimited".
+std::expected<Keep, std::string> parse_keep(std::string_view text);
+
+}  // namespace lethe::retention

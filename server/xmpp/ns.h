@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Namespace names, each with its source. One place, so that a typo cannot make a feature silently unreachable.
+#pragma once
+#include <string_view>
+
+namespace lethe::xmpp::ns {
+inline constexpr std::string_view client = "jabber:client";                                        // RFC 6120
+inline constexpr std::string_view server = "jabber:server";                                        // RFC 6120
+inline constexpr std::string_view streams = "http://etherx.jabber.org/streams";                    // RFC 6120
+inline constexpr std::string_view stream_errors = "urn:ietf:params:xml:ns:xmpp-streams";           // RFC 6120 4.9
+inline constexpr std::string_view stanza_errors = "urn:ietf:params:xml:ns:xmpp-stanzas";           // RFC 6120 8.3
+inline constexpr std::string_view tls = "urn:ietf:params:xml:ns:xmpp-tls";                         // RFC 6120 5
+inline constexpr std::string_view sasl = "urn:ietf:params:xml:ns:xmpp-sasl";                       // RFC 6120 6
+inline constexpr std::string_view sasl_cb = "urn:xmpp:sasl-cb:0";                                  // XEP-0440
+inline constexpr std::string_view bind = "urn:ietf:params:xml:ns:xmpp-bind";                       // RFC 6120 7
+inline constexpr std::string_view session = "urn:ietf:params:xml:ns:xmpp-session";                 // RFC 3921, optional
+inline constexpr std::string_view roster = "jabber:iq:roster";                                     // RFC 6121 2
+inline constexpr std::string_view roster_ver = "urn:xmpp:features:rosterver";                      // RFC 6121 2.6
+inline constexpr std::string_view pre_approval = "urn:xmpp:features:pre-approval";                 // RFC 6121 3.4
+inline constexpr std::string_view data_form = "jabber:x:data";                                     // XEP-0004
+inline constexpr std::string_view disco_info = "http://jabber.org/protocol/disco#info";            // XEP-0030
+inline constexpr std::string_view disco_items = "http://jabber.org/protocol/disco#items";          // XEP-0030
+inline constexpr std::string_view rsm = "http://jabber.org/protocol/rsm";                          // XEP-0059
+inline constexpr std::string_view muc_user = "http://jabber.org/protocol/muc#user";                // XEP-0045
+inline constexpr std::string_view conference = "jabber:x:conference";                              // XEP-0249
+inline constexpr std::string_view reg = "jabber:iq:register";                                      // XEP-0077
+inline constexpr std::string_view chatstates = "http://jabber.org/protocol/chatstates";            // XEP-0085
+inline constexpr std::string_view version = "jabber:iq:version";                                   // XEP-0092
+inline constexpr std::string_view caps = "http://jabber.org/protocol/caps";                        // XEP-0115
+inline constexpr std::string_view blocking = "urn:xmpp:blocking";                                  // XEP-0191
+inline constexpr std::string_view blocking_errors = "urn:xmpp:blocking:errors";                    // XEP-0191
+inline constexpr std::string_view sm = "urn:xmpp:sm:3";                                            // XEP-0198
+inline constexpr std::string_view ping = "urn:xmpp:ping";                                          // XEP-0199
+inline constexpr std::string_view time = "urn:xmpp:time";                                          // XEP-0202
+inline constexpr std::string_view delay = "urn:xmpp:delay";                                        // XEP-0203
+inline constexpr std::string_view forward = "urn:xmpp:forward:0";                                  // XEP-0297
+inline constexpr std::string_view mam = "urn:xmpp:mam:2";                                          // XEP-0313
+inline constexpr std::string_view mam_extended = "urn:xmpp:mam:2#extended";                        // XEP-0313
+inline constexpr std::string_view hints = "urn:xmpp:hints";                                        // XEP-0334
+inline constexpr std::string_view sid = "urn:xmpp:sid:0";                                          // XEP-0359
+inline constexpr std::string_view eme = "urn:xmpp:eme:0";                                          // XEP-0380
+inline constexpr std::string_view stream_limits = "urn:xmpp:stream-limits:0";                      // XEP-0478
+}  // namespace lethe::xmpp::ns

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// All storage: state.mdb, the keyring, and buckets (store/FORMAT.md describes every byte). No LMDB type leaves this folder.
+//
+// Threads: one writer thread inside owns every write transaction and the keyring file and commits in groups. Calls that take a Completion queue
+// and return at once; they may come from any thread. Completions are handed, many at a time and in order, to Options::deliver on
+// the writer thread. Reads run on the caller's thread, each in one short read transaction, and return copies.
+// Durability: a Completion without error means that the change is on stable storage.
+// Order: changes are committed in the order they were queued; inside a group archive, then letterbox and subscriptions, then state.
+#pragma once
+#include <compare>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/account.h"
+#include "crypto/bytes.h"
+#include "crypto/log.h"
+#include "crypto/secret.h"
+#include "crypto/vault.h"
+
+namespace lethe::store {
+
+using crypto::AccountId;
+using crypto::BlindKey;
+using crypto::ClassId;
+using crypto::LogPrefix;
+using crypto::Sealed;
+using Table = crypto::RecordTable;
+
+/// A start that must not happen. One sentence naming the file and the remedy; never holds user data.
+struct Problem {
+    std::string text;
+};
+
+enum class ErrorKind { full, io, damaged, exists, not_found, closed };
+struct Error {
+    ErrorKind kind = ErrorKind::io;
+    int code = 0;  ///< errno or LMDB code, for the log
+};
+using Result = std::expected<void, Error>;
+using Completion = std::move_only_function<void(Result)>;
+
+struct BucketId {
+    ClassId cls = ClassId::archive;
+    std::uint32_t number = 0;
+    friend auto operator<=>(const BucketId&, const BucketId&) = default;
+};
+
+inline constexpr std::int64_t no_deadline = INT64_MAX;
+/// Microseconds since the Unix epoch. [start, end) is when data was received.
+struct BucketSpan {
+    std::int64_t start = 0, end = 0, deadline = no_deadline;
+    friend bool operator==(const BucketSpan&, const BucketSpan&) = default;
+};
+
+/// One unit of change: all its state rows commit in one transaction, all its rows of one bucket in one transaction.
+class Batch {
+public:
+    Batch();
+    ~Batch();
+    Batch(Batch&&) noexcept;
+    Batch& operator=(Batch&&) noexcept;
+
+    Batch& put(Table table, const AccountId& account, const BlindKey& key, Sealed value);
+    Batch& erase(Table table, const AccountId& account, const BlindKey& key);
+    Batch& put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment, Sealed header);
+    Batch& append(const LogPrefix& prefix, crypto::SealedEntry entry);
+    Batch& erase_entry(const LogPrefix& prefix, const crypto::LogPlace& place);
+    bool empty() const;
+
+private:
+    friend class Store;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+struct Row {
+    BlindKey key;
+    Sealed value;
+};
+struct AccountRow {
+    crypto::AccountKey key;
+    Sealed record;
+};
+struct Bucket {
+    BucketId id;
+    BucketSpan span;
+};
+struct LogUsage {
+    std::uint64_t entries = 0, bytes = 0;
+};
+
+class Store {
+public:
+    struct Options {
+        std::filesystem::path data;
+        const crypto::NodeKeys* keys = nullptr;  ///< must outlive the store
+        /// Called on the writer thread with completions to run, in order. Default: run them right there.
+        std::function<void(std::vector<std::move_only_function<void()>>)> deliver;
+    };
+    /// Creates DATA with state.mdb and keyring; DATA must not exist or be empty.
+    static std::expected<void, Problem> create(const std::filesystem::path& data, const crypto::NodeKeys& keys);
+    /// Locks DATA (one process), checks owner, permissions, format and normalisation versions, that the keyring opens under this node key; overwrites account slots no record names;
+    /// resumes unfinished bucket destructions; leaves a bucket that is damaged out, named in quarantined().
+    static std::expected<std::unique_ptr<Store>, Problem> open(Options options);
+    /// Commits what is queued, then closes.
+    ~Store();
+    /// True if another process holds DATA.
+    static bool in_use(const std::filesystem::path& data);
+
+    void write(Batch batch, Completion done);
+    /// Completes when everything queued before it has.
+    void barrier(Completion done);
+
+    // Accounts. A key slot is written before the record that names it commits, and the old one overwritten after.
+    void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done);  ///< ErrorKind::exists
+    void replace_record(const AccountId& id, Sealed record, Completion done);                          ///< same account key
+    /// drop_rows: a reset; the vault's rows go in the same transaction.
+    void rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows, Completion done);
+    /// Overwrites the slot first, then deletes the record and every row.
+    void erase_account(const AccountId& id, Completion done);
+    std::expected<std::optional<AccountRow>, Error> account(const AccountId& id) const;
+    std::size_t account_count() const;
+
+    std::expected<std::vector<Row>, Error> rows(Table table, const AccountId& account) const;
+    std::expected<std::optional<Sealed>, Error> row(Table table, const AccountId& account, const BlindKey& key) const;
+
+    // Buckets. retention/ decides, this destroys.
+    std::vector<Bucket> buckets() const;                         ///< alive ones, by class and number
+    std::vector<BucketId> quarantined() const;
+    std::uint32_t next_bucket_number(ClassId cls) const;         ///< above every number ever used, destroyed ones included
+    void create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key, Completion done);
+    void shorten_bucket(const BucketId& id, const BucketSpan& span, Completion done);  ///< end and deadline may only move earlier
+    std::expected<crypto::BucketKey, Error> bucket_key(const BucketId& id) const;
+    /// key_dead: the slot is overwritten and synced. gone: file and lock file are unlinked and the directory synced.
+    void destroy_bucket(const BucketId& id, Completion key_dead, Completion gone);
+
+    // Sealed logs. Any thread but the writer's.
+    struct Header {
+        std::uint32_t segment;
+        Sealed bytes;
+    };
+    std::expected<std::vector<Header>, Error> headers(const BucketId& id, const LogPrefix& prefix) const;
+    struct Entry {
+        std::uint16_t index;
+        Sealed bytes;
+    };
+    /// Entries of one segment with index >= from, at most max, in order.
+    std::expected<std::vector<Entry>, Error> entries(const BucketId& id, const LogPrefix& prefix, std::uint32_t segment,
+                                                     std::uint16_t from, std::size_t max) const;
+    std::expected<LogUsage, Error> usage(const BucketId& id, const LogPrefix& prefix) const;
+
+private:
+    struct Impl;
+    explicit Store(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lethe::store
