@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// lethe.toml: how this server runs. Operational, never published; what users are promised is in policy.toml
+// beside it.
+//
+// Every key but `domain` has a default that works for a small public server. Nothing is guessed: an unknown
+// key, a value out of range and a key of a feature that this version does not have are errors with line and
+// column. Thread: values.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "retention/policy.h"
+
+namespace lethe::admin {
+
+struct Config {
+    std::string file;         ///< the path this was read from
+    std::string policy_file;  ///< policy.toml in the same directory
+    std::string domain;       ///< a normalised domainpart
+    std::filesystem::path data = "/var/lib/lethe";
+
+    struct Listen {
+        std::vector<std::string> c2s{"[::]:5222"};      ///< STARTTLS; "HOST:PORT", literal hosts
+        std::vector<std::string> c2s_tls{"[::]:5223"};  ///< direct TLS
+    } listen;
+    struct Tls {
+        std::string certificate = "tls/cert.pem", key = "tls/key.pem";
+        std::string minimum = "1.2";  ///< "1.2" or "1.3"
+    } tls;
+    struct NodeKey {
+        std::string source = "file";  ///< the only one yet
+        std::string file = "node.key";
+    } node_key;
+    struct Sasl {
+        bool scram_sha_1 = true;
+    } sasl;
+    struct Limits {
+        std::size_t stanza_bytes = 262144;          ///< one stanza of an authenticated client
+        std::size_t unauthenticated_bytes = 65536;  ///< one stanza, and all bytes, before authentication
+        std::size_t depth = 64;                     ///< nesting of elements inside a stanza
+        std::size_t c2s_bytes_per_second = 262144;  ///< per connection; 0 = unlimited
+        unsigned sessions_per_account = 16;
+        unsigned connections_per_network = 256;  ///< per /24 or /48
+        unsigned roster_items = 2000;
+        unsigned blocklist_items = 2000;
+        std::int64_t handshake_seconds = 30;             ///< from accept to a bound session
+        std::size_t queue_bytes = std::size_t{4} << 20;  ///< waiting to be written to one connection
+        unsigned sm_unacked = 1000;  ///< stanzas a client may leave unacknowledged (XEP-0198)
+    } limits;
+};
+
+/// After success every path in it is absolute or relative to the process's directory; those of the file are
+/// relative to the file's directory.
+std::expected<Config, std::vector<retention::FileError>> load_config(const std::string& path);
+/// The pure part: `path` names the file in errors and is what relative paths hang on.
+std::expected<Config, std::vector<retention::FileError>> parse_config(std::string_view text,
+                                                                      const std::string& path);
+
+/// Nobody but the owner may read or change the configuration: directory 0700, files 0600; the TLS key may be
+/// 0640, the certificate is public. The error is one sentence with the path and the command that mends it.
+std::expected<void, std::string> check_permissions(const Config& config);
+
+}  // namespace lethe::admin
