@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "crypto/account_record.h"
+
+#include <cstdlib>
+
+#include "crypto/codec.h"
+
+namespace lethe::crypto {
+namespace {
+
+bool known(std::uint8_t mechanism) {
+    switch (static_cast<Mechanism>(mechanism)) {
+        case Mechanism::scram_sha_1:
+        case Mechanism::scram_sha_256:
+            return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+const Credential* AccountRecord::find(Mechanism m) const {
+    for (const Credential& c : credentials)
+        if (c.mechanism == m) return &c;
+    return nullptr;
+}
+
+Bytes encode(const AccountRecord& record) {
+    if (record.credentials.size() > UINT8_MAX) std::abort();
+    Encoder out;
+    out.flag(record.suspended).raw(record.vault_public.view());
+    out.u8(static_cast<std::uint8_t>(record.credentials.size()));
+    for (const Credential& c : record.credentials) {
+        out.u8(static_cast<std::uint8_t>(c.mechanism)).u32(c.iterations);
+        out.blob(c.salt).blob(c.stored_key).blob(c.server_key).blob(c.wrap);
+    }
+    return out.take();
+}
+
+std::optional<AccountRecord> decode_account_record(ByteView bytes) {
+    Decoder in(bytes);
+    AccountRecord record;
+    record.suspended = in.flag();
+    in.raw(record.vault_public.bytes);
+    const std::size_t count = in.u8();
+    for (std::size_t i = 0; i < count && !in.bad(); ++i) {
+        Credential c;
+        const auto mechanism = in.u8();
+        c.mechanism = static_cast<Mechanism>(mechanism);
+        if (!known(mechanism) || record.find(c.mechanism) != nullptr) in.fail();
+        c.iterations = in.u32();
+        c.salt = in.blob();
+        c.stored_key = in.blob();
+        c.server_key = in.blob();
+        c.wrap = in.blob();
+        record.credentials.push_back(std::move(c));
+    }
+    if (!in.finished()) return std::nullopt;
+    return record;
+}
+
+}  // namespace lethe::crypto

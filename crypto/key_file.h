@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Small secret files: read without leaving copies, written so that they exist whole or not at all. Inside
+// crypto/ only.
+#pragma once
+#include <sys/types.h>
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "crypto/bytes.h"
+
+namespace lethe::crypto::key_file {
+
+struct File {
+    int fd = -1;
+    std::size_t size = 0;
+    File(int descriptor, std::size_t bytes) : fd(descriptor), size(bytes) {}
+    File(File&& o) noexcept : fd(std::exchange(o.fd, -1)), size(o.size) {}
+    File& operator=(File&&) = delete;
+    ~File();
+};
+
+/// A regular file that has none of the mode bits `forbidden`. Errors name the path and the remedy.
+std::expected<File, std::string> open_private(const std::string& path, mode_t forbidden);
+std::expected<void, std::string> read_all(const File& file, std::span<std::uint8_t> out,
+                                          const std::string& path);
+/// Mode 0600, fails if it exists; file and directory are synced. Leaves no file behind when it fails.
+std::expected<void, std::string> create(const std::string& path, ByteView bytes);
+
+}  // namespace lethe::crypto::key_file

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The locked, guarded memory behind every Secret. Inside crypto/ only.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace lethe::crypto {
+
+/// Regions from sodium_malloc (guard pages around, out of core dumps) cut into slots; grows, never shrinks,
+/// never unmaps. A free slot is all zero. Thread: any.
+class Slab {
+public:
+    static constexpr std::size_t slot_bytes = 64;
+    /// One slot less than a power of two: sodium_malloc puts its canary in front, and canary and slots then
+    /// fill whole pages. The first region is small because the usual RLIMIT_MEMLOCK is.
+    static constexpr std::size_t first_region_slots = (64 << 10) / slot_bytes - 1;
+    static constexpr std::size_t region_slots = (256 << 10) / slot_bytes - 1;
+
+    /// Adds a region. False when memory cannot be had or locked; nothing has changed then.
+    bool grow();
+    /// Null when the slab is empty and cannot grow.
+    std::uint8_t* take();
+    void give_back(std::uint8_t* slot) noexcept;
+    std::size_t free_slots() const;
+
+private:
+    bool grow_locked();
+    mutable std::mutex mutex_;
+    std::vector<std::uint8_t*> free_;
+    std::size_t slots_ = 0;
+};
+
+}  // namespace lethe::crypto
