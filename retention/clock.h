@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Wall time as a value that tests can set. Microseconds since the Unix epoch everywhere.
+// Thread: any; the log asks from whichever thread writes.
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 namespace lethe::retention {
@@ -19,7 +21,7 @@ public:
     Time now() const override;
 
 private:
-    mutable Time last_ = 0;
+    mutable std::atomic<Time> last_ = 0;
 };
 
 }  // namespace lethe::retention
