@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The half of the account operations that needs no store: addresses and passwords.
+#include <array>
+
+#include "server/admin/operations.h"
+
+namespace lethe::admin {
+namespace {
+
+using xmpp::scram::Hash;
+
+std::unexpected<Failure> usage(std::string text) {
+    return std::unexpected(Failure{Status::usage, std::move(text)});
+}
+
+std::expected<std::string, Failure> prepare_text(const Password& password) {
+    auto prepared = xmpp::scram::saslprep(password.view());
+    if (!prepared)
+        return usage("the password holds a character that SASLprep (RFC 4013) prohibits; choose another one");
+    // Checked after preparation: a password of soft hyphens is as empty as none.
+    if (prepared->empty()) return usage("the password is empty; choose one");
+    return std::move(*prepared);
+}
+
+xmpp::scram::Derived derive(Hash hash, std::string_view prepared, std::uint32_t iterations) {
+    std::array<std::uint8_t, 16> salt{};
+    crypto::random_bytes(salt);
+    return xmpp::scram::derive_credential(hash, prepared, salt, iterations);
+}
+
+}  // namespace
+
+std::expected<xmpp::BareJid, Failure> parse_account(std::string_view text, std::string_view domain) {
+    auto jid = xmpp::BareJid::parse(text);
+    const std::string example = "; write it like user@" + std::string(domain);
+    if (!jid) return usage("this is not the address of an account" + example);
+    if (jid->local().empty()) return usage("the address of an account has a name before the @" + example);
+    if (jid->domain() != domain)
+        return usage("accounts of this server are at " + std::string(domain) + example);
+    return std::move(*jid);
+}
+
+Outcome check_password(const Password& password) {
+    auto prepared = prepare_text(password);
+    if (!prepared) return std::unexpected(std::move(prepared.error()));
+    crypto::detail::wipe(prepared->data(), prepared->size());
+    return {};
+}
+
+std::expected<PreparedCredentials, Failure> prepare_credentials(const Password& password, bool scram_sha_1) {
+    auto prepared = prepare_text(password);
+    if (!prepared) return std::unexpected(std::move(prepared.error()));
+    PreparedCredentials out;
+    out.mechanisms.push_back(derive(Hash::sha_256, *prepared, sha_256_iterations));
+    if (scram_sha_1) out.mechanisms.push_back(derive(Hash::sha_1, *prepared, sha_1_iterations));
+    crypto::detail::wipe(prepared->data(), prepared->size());
+    return out;
+}
+
+}  // namespace lethe::admin

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/admin/operations.h"
+
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "crypto/vault.h"
+
+namespace lethe::admin {
+namespace {
+
+using crypto::AccountId;
+using crypto::AccountKey;
+using crypto::AccountRecord;
+using crypto::VaultSecret;
+
+Failure refused(std::string text) { return {Status::refused, std::move(text)}; }
+Failure system_failure(std::string text) { return {Status::system, std::move(text)}; }
+
+Failure describe(const store::Error& error) {
+    switch (error.kind) {
+        case store::ErrorKind::exists:
+            return refused("the account exists already");
+        case store::ErrorKind::not_found:
+            return refused("there is no such account");
+        case store::ErrorKind::full:
+            return system_failure("the disk is full; nothing was changed");
+        case store::ErrorKind::damaged:
+            return system_failure(
+                "the account's record on disk is damaged; erase the account or restore a backup");
+        case store::ErrorKind::closed:
+            return system_failure("the server is stopping; ask again when it runs");
+        case store::ErrorKind::io:
+            break;
+    }
+    return system_failure("the disk reported error " + std::to_string(error.code) +
+                          "; look at the system's log");
+}
+
+/// The record that `credentials` open `secret` with.
+AccountRecord make_record(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
+                          bool suspended) {
+    AccountRecord record;
+    record.suspended = suspended;
+    record.vault_public = crypto::Vault(id, secret).public_key();
+    for (auto& [verifier, client_key] : credentials.mechanisms) {
+        const auto mechanism = static_cast<crypto::Mechanism>(verifier.hash);  // equal by contract
+        record.credentials.push_back({
+            .mechanism = mechanism,
+            .iterations = verifier.iterations,
+            .salt = std::move(verifier.salt),
+            .stored_key = std::move(verifier.stored_key),
+            .server_key = std::move(verifier.server_key),
+            .wrap = client_key.with_bytes(
+                [&](ByteView key) { return crypto::wrap_vault(key, mechanism, id, secret); }),
+        });
+    }
+    return record;
+}
+
+}  // namespace
+
+struct Operations::Impl : std::enable_shared_from_this<Impl> {
+    using Step = std::move_only_function<void(Done)>;
+    struct Waiting {
+        Step step;
+        Done done;
+    };
+
+    explicit Impl(Options o) : store(o.store), keys(o.keys), max_accounts(o.max_accounts) {}
+
+    store::Store& store;
+    const crypto::NodeKeys& keys;
+    std::optional<std::uint64_t> max_accounts;
+    std::uint64_t adding = 0;  // handed to the store, not yet counted by it
+    bool stopped = false;
+    std::unordered_map<AccountId, std::deque<Waiting>, AccountId::Hash>
+        under_way;  // an empty queue: one runs, none waits
+
+    void in_turn(const AccountId& id, Step step, Done done) {
+        const auto [place, first] = under_way.try_emplace(id);
+        if (first)
+            run(id, {std::move(step), std::move(done)});
+        else
+            place->second.push_back({std::move(step), std::move(done)});
+    }
+    void run(const AccountId& id, Waiting next) {
+        next.step([self = shared_from_this(), id, done = std::move(next.done)](Outcome outcome) mutable {
+            done(std::move(outcome));
+            self->turn_over(id);
+        });
+    }
+    void turn_over(const AccountId& id) {
+        const auto place = under_way.find(id);
+        if (place->second.empty()) {
+            under_way.erase(place);
+            return;
+        }
+        Waiting next = std::move(place->second.front());
+        place->second.pop_front();
+        if (stopped)
+            refuse(id, std::move(next));
+        else
+            run(id, std::move(next));
+    }
+    void refuse(const AccountId& id, Waiting next) {
+        next.done(std::unexpected(describe({store::ErrorKind::closed})));
+        turn_over(id);
+    }
+    static store::Completion answer(Done done) {
+        return [done = std::move(done)](store::Result result) mutable {
+            if (result)
+                done({});
+            else
+                done(std::unexpected(describe(result.error())));
+        };
+    }
+
+    struct Opened {
+        AccountKey key;
+        AccountRecord record;
+    };
+    std::expected<Opened, Failure> open(const AccountId& id) const {
+        auto row = store.account(id);
+        if (!row) return std::unexpected(describe(row.error()));
+        if (!*row) return std::unexpected(describe({store::ErrorKind::not_found}));
+        auto record = keys.open_record(id, (*row)->key, (*row)->record);
+        if (!record) return std::unexpected(describe({store::ErrorKind::damaged}));
+        return Opened{std::move((*row)->key), std::move(*record)};
+    }
+
+    void add(const AccountId& id, PreparedCredentials credentials, Done done) {
+        if (max_accounts && store.account_count() + adding >= *max_accounts)
+            return done(std::unexpected(refused("the policy allows at most " + std::to_string(*max_accounts) +
+                                                " accounts; erase one, or publish another max_accounts")));
+        const auto secret = VaultSecret::generate();
+        auto key = AccountKey::generate();
+        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), false));
+        ++adding;
+        store.create_account(
+            id, std::move(key), std::move(sealed),
+            answer([self = shared_from_this(), done = std::move(done)](Outcome outcome) mutable {
+                --self->adding;
+                done(std::move(outcome));
+            }));
+    }
+    void rekey(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
+               bool suspended, bool drop_rows, Done done) {
+        auto key = AccountKey::generate();
+        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), suspended));
+        store.rekey_account(id, std::move(key), std::move(sealed), drop_rows, answer(std::move(done)));
+    }
+};
+
+Operations::Operations(Options options) : impl_(std::make_shared<Impl>(options)) {}
+Operations::~Operations() { impl_->stopped = true; }
+
+void Operations::add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done) {
+    const auto id = impl_->keys.account_id(account);
+    impl_->in_turn(
+        id,
+        [&impl = *impl_, id, credentials = std::move(credentials)](Done finished) mutable {
+            impl.add(id, std::move(credentials), std::move(finished));
+        },
+        std::move(done));
+}
+
+void Operations::change_password(const xmpp::BareJid& account, const crypto::VaultSecret& secret,
+                                 PreparedCredentials credentials, Done done) {
+    const auto id = impl_->keys.account_id(account);
+    impl_->in_turn(
+        id,
+        [&impl = *impl_, id, secret = secret.duplicate(),
+         credentials = std::move(credentials)](Done finished) mutable {
+            const auto now = impl.open(id);
+            if (!now) return finished(std::unexpected(now.error()));
+            // A reset that came first made another vault: writing the old one back would undo it.
+            if (now->record.vault_public != crypto::Vault(id, secret).public_key())
+                return finished(std::unexpected(
+                    refused("the account was reset meanwhile; log in with the new password")));
+            impl.rekey(id, secret, std::move(credentials), now->record.suspended, false, std::move(finished));
+        },
+        std::move(done));
+}
+
+void Operations::reset(const xmpp::BareJid& account, PreparedCredentials credentials, Done done) {
+    const auto id = impl_->keys.account_id(account);
+    impl_->in_turn(
+        id,
+        [&impl = *impl_, id, credentials = std::move(credentials)](Done finished) mutable {
+            const auto now = impl.open(id);
+            if (!now) return finished(std::unexpected(now.error()));
+            impl.rekey(id, VaultSecret::generate(), std::move(credentials), now->record.suspended, true,
+                       std::move(finished));
+        },
+        std::move(done));
+}
+
+void Operations::set_suspended(const xmpp::BareJid& account, bool suspended, Done done) {
+    const auto id = impl_->keys.account_id(account);
+    impl_->in_turn(
+        id,
+        [&impl = *impl_, id, suspended](Done finished) {
+            auto now = impl.open(id);
+            if (!now) return finished(std::unexpected(now.error()));
+            if (now->record.suspended == suspended)
+                return finished(std::unexpected(refused(suspended ? "the account is suspended already"
+                                                                  : "the account is not suspended")));
+            now->record.suspended = suspended;
+            impl.store.replace_record(id, impl.keys.seal_record(id, now->key, now->record),
+                                      Impl::answer(std::move(finished)));
+        },
+        std::move(done));
+}
+
+void Operations::erase(const xmpp::BareJid& account, Done done) {
+    const auto id = impl_->keys.account_id(account);
+    impl_->in_turn(
+        id,
+        [&impl = *impl_, id](Done finished) {
+            const auto row = impl.store.account(id);
+            if (row && !*row) return finished(std::unexpected(describe({store::ErrorKind::not_found})));
+            // A row that cannot be read is erased all the same: that is the way out of a damaged record.
+            impl.store.erase_account(id, Impl::answer(std::move(finished)));
+        },
+        std::move(done));
+}
+
+std::uint64_t Operations::count() const { return impl_->store.account_count(); }
+bool Operations::busy(const crypto::AccountId& id) const { return impl_->under_way.contains(id); }
+
+}  // namespace lethe::admin

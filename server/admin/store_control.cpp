@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/admin/store_control.h"
+
+#include <algorithm>
+#include <map>
+
+#include "server/xmpp/datetime.h"
+
+namespace lethe::admin {
+namespace {
+
+std::string_view name_of(crypto::ClassId cls) {
+    switch (cls) {
+        case crypto::ClassId::archive:
+            return "archive";
+        case crypto::ClassId::letterbox:
+            return "letterbox";
+        case crypto::ClassId::subscriptions:
+            return "subscriptions";
+    }
+    return "other";
+}
+
+}  // namespace
+
+StoreControlHandler::StoreControlHandler(Options options) : options_(std::move(options)) {}
+StoreControlHandler::~StoreControlHandler() = default;
+
+void StoreControlHandler::account_changing(const xmpp::BareJid&, Change) {}
+void StoreControlHandler::account_changed(const xmpp::BareJid&, Change) {}
+void StoreControlHandler::sweep_extra() {}
+void StoreControlHandler::status_extra(Facts&) {}
+
+Done StoreControlHandler::finish(const xmpp::BareJid& account, Change change, Answer answer) {
+    return [this, account, change, answer = std::move(answer)](Outcome outcome) mutable {
+        if (!outcome) return answer(std::unexpected(std::move(outcome.error())));
+        account_changed(account, change);
+        answer(Facts{});
+    };
+}
+
+void StoreControlHandler::with_password(std::string_view text, Password password, Answer answer,
+                                        Change change) {
+    auto account = parse_account(text, options_.domain);
+    if (!account) return answer(std::unexpected(std::move(account.error())));
+    // Shared by the two halves; the first has ended before the second begins.
+    struct Job {
+        Password password;
+        std::expected<PreparedCredentials, Failure> credentials = std::unexpected(Failure{});
+    };
+    auto job = std::make_shared<Job>(Job{std::move(password)});
+    options_.offload(
+        [job, sha_1 = options_.scram_sha_1] { job->credentials = prepare_credentials(job->password, sha_1); },
+        [this, job, account = std::move(*account), change, answer = std::move(answer)]() mutable {
+            auto credentials = std::move(job->credentials);
+            if (!credentials) return answer(std::unexpected(std::move(credentials.error())));
+            if (change == Change::added)
+                return options_.operations.add(account, std::move(*credentials),
+                                               finish(account, change, std::move(answer)));
+            account_changing(account, change);
+            options_.operations.reset(account, std::move(*credentials),
+                                      finish(account, change, std::move(answer)));
+        });
+}
+
+void StoreControlHandler::change(std::string_view text, Answer answer, Change change) {
+    const auto account = parse_account(text, options_.domain);
+    if (!account) return answer(std::unexpected(account.error()));
+    if (change != Change::unsuspended) account_changing(*account, change);
+    auto done = finish(*account, change, std::move(answer));
+    if (change == Change::erased)
+        options_.operations.erase(*account, std::move(done));
+    else
+        options_.operations.set_suspended(*account, change == Change::suspended, std::move(done));
+}
+
+void StoreControlHandler::add(std::string_view account, Password password, Answer answer) {
+    with_password(account, std::move(password), std::move(answer), Change::added);
+}
+void StoreControlHandler::reset(std::string_view account, Password password, Answer answer) {
+    with_password(account, std::move(password), std::move(answer), Change::reset);
+}
+void StoreControlHandler::suspend(std::string_view account, Answer answer) {
+    change(account, std::move(answer), Change::suspended);
+}
+void StoreControlHandler::unsuspend(std::string_view account, Answer answer) {
+    change(account, std::move(answer), Change::unsuspended);
+}
+void StoreControlHandler::erase(std::string_view account, Answer answer) {
+    change(account, std::move(answer), Change::erased);
+}
+
+void StoreControlHandler::count(Answer answer) {
+    answer(Facts{{"accounts", static_cast<std::int64_t>(options_.operations.count())}});
+}
+
+void StoreControlHandler::sweep(Answer answer) {
+    if (!options_.buckets)
+        return answer(
+            std::unexpected(Failure{Status::system, "there is nothing to sweep with; start the server"}));
+    sweep_extra();
+    auto shared = std::make_shared<Answer>(std::move(answer));  // the sweep's callback is a copyable one
+    options_.buckets->sweep([this, shared](std::size_t destroyed) {
+        const auto now = options_.clock.now();
+        const auto left = std::ranges::count_if(options_.store.buckets(),
+                                                [&](const auto& b) { return b.span.deadline <= now; });
+        if (left > 0)
+            return (*shared)(std::unexpected(
+                Failure{Status::system, std::to_string(left) +
+                                            " of the buckets that are due could not be destroyed; "
+                                            "look at the log and at the disk, the sweep is tried again"}));
+        (*shared)(Facts{{"destroyed", static_cast<std::int64_t>(destroyed)}});
+    });
+}
+
+void StoreControlHandler::status(Answer answer) {
+    Facts facts{{"accounts", static_cast<std::int64_t>(options_.operations.count())}};
+    std::map<crypto::ClassId, std::int64_t> per_class{
+        {crypto::ClassId::archive, 0}, {crypto::ClassId::letterbox, 0}, {crypto::ClassId::subscriptions, 0}};
+    std::int64_t next = store::no_deadline;
+    for (const auto& bucket : options_.store.buckets()) {
+        ++per_class[bucket.id.cls];
+        next = std::min(next, bucket.span.deadline);
+    }
+    for (const auto& [cls, buckets] : per_class)
+        facts.emplace_back("buckets_" + std::string(name_of(cls)), buckets);
+    facts.emplace_back("next_deadline",
+                       next == store::no_deadline ? std::string("none") : xmpp::format_datetime(next));
+    facts.emplace_back("quarantined", static_cast<std::int64_t>(options_.store.quarantined().size()));
+    status_extra(facts);
+    answer(std::move(facts));
+}
+
+}  // namespace lethe::admin
