@@ -75,12 +75,14 @@ std::size_t Slab::free_slots() const {
     return free_.size();
 }
 
-std::expected<void, std::string> initialise() {
+std::expected<void, std::string> initialise(Slab& memory) {
     if (sodium_init() < 0)
         return std::unexpected("libsodium cannot be initialised: the system gives no random numbers");
-    if (slab().free_slots() == 0 && !slab().grow()) return std::unexpected(lock_problem());
+    if (memory.free_slots() == 0 && !memory.grow()) return std::unexpected(lock_problem());
     return {};
 }
+
+std::expected<void, std::string> initialise() { return initialise(slab()); }
 
 namespace detail {
 

@@ -121,24 +121,33 @@ SealedEntry SegmentWriter::append(ByteView payload) {
 }
 
 SegmentReader::Impl::Impl(const AccountId& owner, const LogPlace& where, BucketKey key, ChainKey k0)
-    : account(owner), place(where), bucket_key(std::move(key)), current(k0.duplicate()) {
+    : account(owner), place(where), bucket_key(std::move(key)) {
+    start_block(0, k0.duplicate());
     kept.push_back(std::move(k0));
 }
 
+void SegmentReader::Impl::start_block(std::size_t number, ChainKey first) {
+    block.clear();
+    block.push_back(std::move(first));
+    block_number = number;
+}
+
+void SegmentReader::Impl::walk_to(std::size_t size) {
+    while (block.size() < size) block.push_back(next_key(block.back()));
+}
+
 const ChainKey& SegmentReader::Impl::at(std::uint16_t index) {
-    const std::size_t nearest = std::min<std::size_t>(index / stride, kept.size() - 1);
-    // Start over from a kept key when the chain has passed the index, or when a kept key is closer than where
-    // it stands.
-    if (current_index > index || current_index < nearest * stride) {
-        current = kept[nearest].duplicate();
-        current_index = static_cast<std::uint16_t>(nearest * stride);
+    const std::size_t wanted = index / stride;
+    const std::size_t nearest = std::min(wanted, kept.size() - 1);
+    if (block_number > wanted || block_number < nearest) start_block(nearest, kept[nearest].duplicate());
+    while (block_number < wanted) {
+        walk_to(stride);
+        ChainKey first = next_key(block.back());
+        if (kept.size() == block_number + 1) kept.push_back(first.duplicate());
+        start_block(block_number + 1, std::move(first));
     }
-    while (current_index < index) {
-        current = next_key(current);
-        ++current_index;
-        if (current_index == kept.size() * stride) kept.push_back(current.duplicate());
-    }
-    return current;
+    walk_to(index % stride + 1u);
+    return block[index % stride];
 }
 
 SegmentReader::SegmentReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -30,12 +30,17 @@ struct SegmentReader::Impl {
     AccountId account;
     LogPlace place;
     BucketKey bucket_key;
-    /// A chain only runs forwards, so every `stride`-th key passed is kept: reading backwards costs few
-    /// steps.
+    /// A chain only runs forwards, so reading backwards needs keys that were passed: the first of every block
+    /// of `stride` is kept, and all of the block last read. 64 slots at most, and backwards costs about two
+    /// steps an entry instead of hundreds.
     static constexpr std::size_t stride = 32;
-    std::vector<ChainKey> kept;
-    ChainKey current;
-    std::uint16_t current_index = 0;
+    std::vector<ChainKey> kept;   ///< K of indices 0, stride, 2 stride …, as far as the chain went
+    std::vector<ChainKey> block;  ///< consecutive, from index block_number * stride
+    std::size_t block_number = 0;
+
+private:
+    void start_block(std::size_t number, ChainKey first);
+    void walk_to(std::size_t size);
 };
 
 }  // namespace lethe::crypto

@@ -3,7 +3,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace lethe::crypto {
@@ -31,5 +33,8 @@ private:
     std::vector<std::uint8_t*> free_;
     std::size_t slots_ = 0;
 };
+
+/// What crypto::initialise() does, for any slab.
+std::expected<void, std::string> initialise(Slab& slab);
 
 }  // namespace lethe::crypto

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <random>
+#include <set>
+#include <thread>
+
+#include "crypto/forms.h"
+#include "tests/unit/crypto/fixture.h"
+
+using namespace lethe::crypto_test;
+using lethe::xmpp::BareJid;
+using lethe::xmpp::Jid;
+
+TEST_SUITE("crypto/vault") {
+    TEST_CASE("a vault secret yields the known public key and blind keys") {
+        const Known known;
+        CHECK(hex(known.vault.account().view()) == vectors::account_id);
+        CHECK(hex_of(known.vault.secret()) == vectors::vault_secret);
+        CHECK(hex(known.vault.public_key().view()) == vectors::vault_public);
+        CHECK(hex(known.vault.roster_key(BareJid::parse(vectors::contact).value()).view()) ==
+              vectors::roster_key);
+        CHECK(hex(known.vault.blocklist_key(Jid::parse(vectors::blocked).value()).view()) ==
+              vectors::blocklist_key);
+        CHECK(hex(known.vault.settings_key(vectors::settings_name).view()) == vectors::settings_key);
+    }
+
+    TEST_CASE("one address has unrelated keys in roster, blocklist and settings, and in another vault") {
+        const Known known;
+        const Vault other(known.account, VaultSecret::generate());
+        const auto bare = BareJid::parse(vectors::contact).value();
+        const std::set<BlindKey> keys{known.vault.roster_key(bare), known.vault.blocklist_key(bare),
+                                      known.vault.settings_key(vectors::contact), other.roster_key(bare),
+                                      other.blocklist_key(bare)};
+        CHECK(keys.size() == 5);
+    }
+
+    TEST_CASE("the blocklist tells a full address from its bare one") {
+        const Known known;
+        CHECK(known.vault.blocklist_key(Jid::parse("a@b.example").value()) !=
+              known.vault.blocklist_key(Jid::parse("a@b.example/c").value()));
+    }
+
+    TEST_CASE("sealed records open to the known text") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        for (const auto& [text, sealed] : {std::pair{vectors::record_short, vectors::record_short_sealed},
+                                           {vectors::record_long, vectors::record_long_sealed}}) {
+            const auto opened = known.vault.open(RecordTable::roster, key, sealed_of(sealed));
+            REQUIRE(opened.has_value());
+            CHECK(hex(*opened) == text);
+        }
+    }
+
+    TEST_CASE("records of any length open again, at sizes that are allowed") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        for (std::size_t n : {0u, 1u, 251u, 252u, 253u, 256u, 1000u, 70'000u}) {
+            const Bytes plain(n, 0x5A);
+            const Sealed sealed = known.vault.seal(RecordTable::settings, key, plain);
+            CHECK(looks_like(Form::record, sealed.view()));
+            if (n <= 252) CHECK(sealed.size() == seal_overhead + record_minimum);
+            const auto opened = known.vault.open(RecordTable::settings, key, sealed);
+            REQUIRE(opened.has_value());
+            CHECK(*opened == plain);
+        }
+    }
+
+    TEST_CASE("sealing the same record twice never gives the same nonce") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        std::set<std::string> nonces;
+        for (int i = 0; i < 100; ++i) {
+            const Sealed sealed = known.vault.seal(RecordTable::roster, key, {});
+            nonces.insert(hex(sealed.view().subspan(1, nonce_bytes)));
+        }
+        CHECK(nonces.size() == 100);
+    }
+
+    TEST_CASE("a record moved to another row, table, account or vault does not open") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        BlindKey other_key = key;
+        other_key.bytes[0] ^= 1;
+        const Sealed sealed = known.vault.seal(RecordTable::roster, key, as_bytes("text"));
+        CHECK(known.vault.open(RecordTable::roster, key, sealed).has_value());
+        CHECK(!known.vault.open(RecordTable::roster, other_key, sealed).has_value());
+        CHECK(!known.vault.open(RecordTable::blocklist, key, sealed).has_value());
+        CHECK(!known.vault.open(RecordTable::settings, key, sealed).has_value());
+        const Vault other_account(another(known.account), known.vault_secret);
+        CHECK(!other_account.open(RecordTable::roster, key, sealed).has_value());
+        const Vault other_vault(known.account, VaultSecret::generate());
+        CHECK(!other_vault.open(RecordTable::roster, key, sealed).has_value());
+    }
+
+    TEST_CASE("a damaged record does not open") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        each_tampering(unhex(vectors::record_short_sealed), [&](ByteView bad) {
+            CHECK(!known.vault.open(RecordTable::roster, key, Sealed::from_disk(bad)).has_value());
+        });
+    }
+
+    TEST_CASE("one vault serves several threads at once") {
+        const Known known;
+        const auto contact = BareJid::parse(vectors::contact).value();
+        std::array<bool, 4> right{};
+        {
+            std::vector<std::jthread> threads;
+            for (bool& ok : right)
+                threads.emplace_back([&known, &contact, &ok] {
+                    ok = true;
+                    for (int i = 0; i < 200; ++i) {
+                        const auto key = known.vault.roster_key(contact);
+                        const auto opened =
+                            known.vault.open(RecordTable::roster, key,
+                                             known.vault.seal(RecordTable::roster, key, as_bytes("x")));
+                        const auto place = known.vault.place_of(known.vault.archive_id(known.first));
+                        ok = ok && opened && place == known.first;
+                    }
+                });
+        }
+        CHECK(right == std::array{true, true, true, true});
+    }
+}
+
+TEST_SUITE("crypto/archive_id") {
+    TEST_CASE("places have the known archive ids") {
+        const Known known;
+        const LogPlace last{ClassId::letterbox, UINT32_MAX, UINT32_MAX, 1023};
+        CHECK(known.vault.archive_id(known.first) == vectors::archive_id_first);
+        CHECK(known.vault.archive_id(last) == vectors::archive_id_last);
+        CHECK(known.vault.place_of(vectors::archive_id_first) == known.first);
+        CHECK(known.vault.place_of(vectors::archive_id_last) == last);
+    }
+
+    TEST_CASE("a place has one id, and the id leads back to it") {
+        const Known known;
+        std::mt19937 random(2);
+        std::set<std::string> ids;
+        for (int i = 0; i < 2000; ++i) {
+            const LogPlace place{ClassId::archive, static_cast<std::uint32_t>(random() % 50),
+                                 static_cast<std::uint32_t>(random()),
+                                 static_cast<std::uint16_t>(random() % 1024)};
+            const std::string id = known.vault.archive_id(place);
+            REQUIRE(id.size() == 36);
+            REQUIRE(
+                id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+                std::string::npos);
+            REQUIRE(id == known.vault.archive_id(place));
+            REQUIRE(known.vault.place_of(id) == place);
+            ids.insert(id);
+        }
+        CHECK(ids.size() == 2000);
+    }
+
+    TEST_CASE("an id that was not given out names no place") {
+        const Known known;
+        const std::string good = known.vault.archive_id(known.first);
+        SUBCASE("any other character at any position") {
+            constexpr std::string_view alphabet =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/= \n";
+            for (std::size_t i = 0; i < good.size(); ++i)
+                for (char c : alphabet) {
+                    if (c == good[i]) continue;
+                    std::string bad = good;
+                    bad[i] = c;
+                    CHECK(!known.vault.place_of(bad));
+                }
+        }
+        SUBCASE("a character more or less") {
+            CHECK(!known.vault.place_of(good.substr(1)));
+            CHECK(!known.vault.place_of(good.substr(0, 35)));
+            CHECK(!known.vault.place_of(good + "A"));
+            CHECK(!known.vault.place_of(good + "=="));
+            CHECK(!known.vault.place_of(""));
+        }
+        SUBCASE("a zero byte") { CHECK(!known.vault.place_of(std::string(36, '\0'))); }
+        SUBCASE("an id of another vault") {
+            CHECK(!Vault(known.account, VaultSecret::generate()).place_of(good));
+        }
+    }
+}
