@@ -2,8 +2,13 @@
 // A TCP connection that can become a TLS connection in place, over Asio and mbedTLS. Bytes; knows no XMPP.
 //
 // Thread: constructed and used on the core thread (the socket's executor). TLS handshake steps run on the pool: while start_tls() is
-// under way no other call is allowed but close(). One read() and one write() may be under way at a time, concurrently with each other.
-// Errors are values; exceptions never leave. After an error every further call fails at once.
+// under way no other call is allowed but close(). One read() or wait_readable() and one write() may be under way at a time, concurrently
+// with each other. The pool is joined before the io_context is destroyed.
+// Errors are values; exceptions never leave. After an error every further call of that direction fails at once (the peer's end of stream
+// ends reading only: what is owed to it may still be written). An operation ends early by close() alone; Asio's cancellation slots are
+// not for these operations.
+// Memory: nothing is buffered for a plain connection; an idle TLS connection keeps no buffer of ours, and the unused pages of mbedTLS's
+// two record buffers go back to the kernel whenever it waits.
 // Secrets: TLS buffers of mbedTLS are wiped by it; close() frees them.
 #pragma once
 #include <asio/any_io_executor.hpp>
@@ -55,7 +60,9 @@ public:
     ~Stream();
     Stream(const Stream&) = delete;
 
-    /// Some bytes; 0 never: end of stream is NetError::closed.
+    /// Waits, without a buffer, until read() has something to give (TLS: decrypted) or to report. An error is the one read() gives.
+    asio::awaitable<std::expected<void, NetError>> wait_readable();
+    /// Some bytes; 0 never: end of stream is NetError::closed. Precondition: the buffer is not empty.
     asio::awaitable<std::expected<std::size_t, NetError>> read(std::span<char> buffer);
     /// All bytes. `bytes` must live until it completes.
     asio::awaitable<std::expected<void, NetError>> write(std::string_view bytes);
@@ -65,10 +72,17 @@ public:
     bool encrypted() const;
     /// RFC 5929 tls-server-end-point: hash of the certificate we sent. Precondition: encrypted().
     std::vector<std::uint8_t> tls_server_end_point() const;
-    /// RFC 9266, only on TLS 1.3 (mbedTLS 3.6).
+    /// RFC 9266, only on TLS 1.3 and only where mbedTLS can export keying material: from 4.0 on. 3.6 speaks TLS 1.3 but has no public
+    /// way to the exporter secret, so there it is nullopt too (and tls_server_end_point() serves).
     std::optional<std::vector<std::uint8_t>> tls_exporter() const;
     std::string_view tls_version() const;  ///< "TLSv1.2", "TLSv1.3"
     std::optional<PeerAddress> peer() const;
+    /// Ends our direction after everything written: close_notify, then FIN. Reading goes on. Precondition: no write is under way.
+    asio::awaitable<std::expected<void, NetError>> end_output();
+    /// end_output(), then discards what still arrives until the peer ends too or has sent `discard_limit` bytes, then close(). A close()
+    /// with bytes unread would make the kernel reset the connection, and the peer could lose our last words (a stream error).
+    /// The caller bounds it in time by close(). Precondition: neither read nor write is under way.
+    asio::awaitable<void> finish(std::size_t discard_limit);
     /// Cancels whatever is under way; sends close_notify if it can without waiting. Idempotent.
     void close();
 
