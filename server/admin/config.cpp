@@ -3,14 +3,10 @@
 
 #include <arpa/inet.h>
 
-#include <toml++/toml.h>
-#include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 
-#include "server/admin/suggest.h"
+#include "retention/toml_file.h"
 #include "server/mbedtls_compat.h"
 #include "server/xmpp/jid.h"
 
@@ -18,61 +14,25 @@ namespace lethe::admin {
 namespace {
 
 using retention::FileError;
+using retention::TomlFile;
+using Section = retention::TomlSection;
 
-constexpr std::size_t largest_file = 1u << 20;
+template <class Number>
+void read_number(Section& s, std::string_view key, Number& out, std::int64_t low, std::int64_t high) {
+    if (const auto value = s.integer(key, low, high)) out = static_cast<Number>(*value);
+}
 
-/// Collects mistakes while values are read; each reader leaves its target alone when it complains.
-class Reader {
-public:
-    Reader(Config& target, std::vector<FileError>& errors) : config(target), errors_(errors) {}
-
-    Config& config;
-
-    void complain(const toml::source_region& where, std::string message) {
-        errors_.push_back({config.file, where.begin.line, where.begin.column, std::move(message)});
-    }
-    void text(const toml::node& node, std::string& out, std::string_view example) {
-        const auto value = node.value_exact<std::string>();
-        if (value && !value->empty())
-            out = *value;
-        else
-            complain(node.source(),
-                     "this must be a text that is not empty; for example " + std::string(example));
-    }
-    void flag(const toml::node& node, bool& out) {
-        if (const auto value = node.value_exact<bool>())
-            out = *value;
-        else
-            complain(node.source(), "this must be true or false");
-    }
-    template <class Number>
-    void number(const toml::node& node, Number& out, std::int64_t low, std::int64_t high) {
-        const auto value = node.value_exact<std::int64_t>();
-        if (value && *value >= low && *value <= high)
-            out = static_cast<Number>(*value);
-        else
-            complain(node.source(), "this must be a whole number from " + std::to_string(low) + " to " +
-                                        std::to_string(high));
-    }
-    void one_of(const toml::node& node, std::string& out, std::string_view first, std::string_view second) {
-        const auto value = node.value_exact<std::string>();
-        if (value && (*value == first || *value == second))
-            out = *value;
-        else
-            complain(node.source(),
-                     "this must be \"" + std::string(first) + "\" or \"" + std::string(second) + '"');
-    }
-    void addresses(const toml::node& node, std::vector<std::string>& out);
-
-private:
-    std::vector<FileError>& errors_;
-};
+void read_path(Section& s, std::string_view key, std::string& out) {
+    const auto value = s.string(key);
+    if (value && value->empty()) s.error(key, "this path is empty; remove the line to have \"" + out + '"');
+    if (value) out = *value;
+}
 
 /// "HOST:PORT" with an IPv4 address or an IPv6 address in brackets.
 bool is_socket_address(const std::string& text) {
     const auto colon = text.rfind(':');
     if (colon == std::string::npos) return false;
-    std::string host = text.substr(0, colon);
+    const std::string host = text.substr(0, colon);
     unsigned port = 0;
     const char* const end = text.data() + text.size();
     const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
@@ -83,201 +43,127 @@ bool is_socket_address(const std::string& text) {
     return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
-void Reader::addresses(const toml::node& node, std::vector<std::string>& out) {
-    const auto* list = node.as_array();
-    if (!list)
-        return complain(node.source(), "this must be a list of addresses; for example [\"[::]:5222\"]");
-    std::vector<std::string> read;
-    for (const toml::node& item : *list) {
-        const auto value = item.value_exact<std::string>();
-        if (value && is_socket_address(*value))
-            read.push_back(*value);
-        else
-            complain(item.source(),
-                     "this must be \"HOST:PORT\" with a numeric host; for example \"[::]:5222\" or "
-                     "\"192.0.2.1:5222\"");
-    }
-    out = std::move(read);
+void read_addresses(Section& s, std::string_view key, std::vector<std::string>& out) {
+    auto list = s.strings(key);
+    if (!list) return;
+    for (std::size_t i = 0; i < list->size(); ++i)
+        if (!is_socket_address((*list)[i]))
+            s.error(key, i,
+                    "this is not \"HOST:PORT\" with a numeric host; write for example \"[::]:5222\" or "
+                    "\"192.0.2.1:5222\"");
+    out = std::move(*list);
 }
 
-void read_domain(Reader& r, const toml::node& node) {
-    std::string text;
-    r.text(node, text, "\"chat.example\"");
-    if (text.empty()) return;
-    const auto jid = xmpp::BareJid::parse(text);
+/// Keys that have a meaning in Lethe but none in this version: silence would let an operator believe in them.
+void refuse(Section& s, std::string_view key, std::string_view feature) {
+    if (!s.has(key)) return;
+    const std::string name =
+        s.path().empty() ? '[' + std::string(key) + ']' : s.path() + '.' + std::string(key);
+    s.error(key, name + " is for " + std::string(feature) + ", which this version does not have; remove it");
+}
+
+void read_domain(Section& root, Config& config) {
+    if (!root.has("domain"))
+        root.error("domain is missing; write domain = \"chat.example\" with your own domain");
+    const auto text = root.string("domain");
+    if (!text) return;
+    const auto jid = xmpp::BareJid::parse(*text);
     if (jid && jid->local().empty())
-        r.config.domain = jid->domain();
+        config.domain = jid->domain();
     else
-        r.complain(node.source(),
-                   "this is not a domain; write the part of your users' addresses after the @, for example "
+        root.error("domain",
+                   "this is not a domain; write what follows the @ in your users' addresses, for example "
                    "\"chat.example\"");
 }
 
-void read_minimum(Reader& r, const toml::node& node) {
-    r.one_of(node, r.config.tls.minimum, "1.2", "1.3");
-    if (r.config.tls.minimum == "1.3" && !mbedtls_compat::is_v3)
-        r.complain(node.source(),
-                   "this program was built with mbedTLS 2.28, which does not know TLS 1.3; write \"1.2\"");
+void read_listen(Section s, Config::Listen& listen) {
+    read_addresses(s, "c2s", listen.c2s);
+    read_addresses(s, "c2s_tls", listen.c2s_tls);
+    if (listen.c2s.empty() && listen.c2s_tls.empty())
+        s.error("c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
+    refuse(s, "s2s", "federation");
+    refuse(s, "s2s_tls", "federation");
+    refuse(s, "https", "the web server");
+    refuse(s, "http_loopback", "the web server");
 }
 
-void read_key_source(Reader& r, const toml::node& node) {
-    const auto value = node.value_exact<std::string>();
-    if (value == "passphrase" || value == "credential")
-        r.complain(node.source(), "the node key source \"" + *value + "\" is not built yet; write \"file\"");
-    else if (value != "file")
-        r.complain(node.source(), "this must be \"file\"");
+void read_tls(Section s, Config::Tls& tls) {
+    read_path(s, "certificate", tls.certificate);
+    read_path(s, "key", tls.key);
+    const auto minimum = s.string("minimum");
+    if (!minimum) return;
+    if (*minimum != "1.2" && *minimum != "1.3")
+        s.error("minimum", "this is not a version of TLS that can be asked for; write \"1.2\" or \"1.3\"");
+    else if (*minimum == "1.3" && !mbedtls_compat::is_v3)
+        s.error("minimum",
+                "this program was built with mbedTLS 2.28, which does not know TLS 1.3; write \"1.2\"");
+    tls.minimum = *minimum;
 }
 
-void read_rate(Reader& r, const toml::node& node) {
+void read_node_key(Section s, Config::NodeKey& node_key) {
+    read_path(s, "file", node_key.file);
+    const auto source = s.string("source");
+    if (!source) return;
+    if (*source == "passphrase" || *source == "credential")
+        s.error("source",
+                '"' + *source +
+                    "\" is a source of the node key which this version does not have; write \"file\"");
+    else if (*source != "file")
+        s.error("source", "this is not a source of the node key; write \"file\"");
+}
+
+void read_rate(Section& s, Config::Limits& limits) {
     constexpr std::int64_t slowest = 1024;  // less would not carry a login within the handshake time
-    const auto value = node.value_exact<std::int64_t>();
-    if (value && (*value == 0 || (*value >= slowest && *value <= INT32_MAX)))
-        r.config.limits.c2s_bytes_per_second = static_cast<std::size_t>(*value);
-    else
-        r.complain(node.source(),
-                   "this must be 0 (unlimited) or a whole number of bytes from 1024 to 2147483647");
+    read_number(s, "c2s_bytes_per_second", limits.c2s_bytes_per_second, 0, INT32_MAX);
+    if (limits.c2s_bytes_per_second != 0 && limits.c2s_bytes_per_second < slowest)
+        s.error("c2s_bytes_per_second",
+                "this is too slow for a login; write 0 (unlimited) or at least " + std::to_string(slowest));
 }
 
-using Node = const toml::node&;
-struct Rule {
-    std::string_view section, key;
-    void (*read)(Reader&, Node);
-};
-
-// All of lethe.toml. Ranges: the low end is what an ordinary client or RFC 6120 needs, the high end what a
-// mistyped digit must not pass.
-constexpr std::int64_t mebibyte = 1 << 20;
-constexpr Rule rules[] = {
-    {"", "domain", read_domain},
-    {"", "data",
-     [](Reader& r, Node n) {
-         std::string text = r.config.data.string();
-         r.text(n, text, "\"/var/lib/lethe\"");
-         r.config.data = text;
-     }},
-    {"listen", "c2s", [](Reader& r, Node n) { r.addresses(n, r.config.listen.c2s); }},
-    {"listen", "c2s_tls", [](Reader& r, Node n) { r.addresses(n, r.config.listen.c2s_tls); }},
-    {"tls", "certificate",
-     [](Reader& r, Node n) { r.text(n, r.config.tls.certificate, "\"tls/cert.pem\""); }},
-    {"tls", "key", [](Reader& r, Node n) { r.text(n, r.config.tls.key, "\"tls/key.pem\""); }},
-    {"tls", "minimum", read_minimum},
-    {"node_key", "source", read_key_source},
-    {"node_key", "file", [](Reader& r, Node n) { r.text(n, r.config.node_key.file, "\"node.key\""); }},
-    {"sasl", "scram_sha_1", [](Reader& r, Node n) { r.flag(n, r.config.sasl.scram_sha_1); }},
-    {"limits", "stanza_bytes",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.stanza_bytes, 10000, 16 * mebibyte); }},
-    {"limits", "unauthenticated_bytes",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.unauthenticated_bytes, 10000, mebibyte); }},
-    {"limits", "depth", [](Reader& r, Node n) { r.number(n, r.config.limits.depth, 16, 512); }},
-    {"limits", "c2s_bytes_per_second", read_rate},
-    {"limits", "sessions_per_account",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.sessions_per_account, 1, 1000); }},
-    {"limits", "connections_per_network",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.connections_per_network, 1, 1000000); }},
-    {"limits", "roster_items",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.roster_items, 1, 100000); }},
-    {"limits", "blocklist_items",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.blocklist_items, 1, 100000); }},
-    {"limits", "handshake_seconds",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.handshake_seconds, 1, 3600); }},
-    {"limits", "queue_bytes",
-     [](Reader& r, Node n) { r.number(n, r.config.limits.queue_bytes, 65536, 1024 * mebibyte); }},
-    {"limits", "sm_unacked", [](Reader& r, Node n) { r.number(n, r.config.limits.sm_unacked, 1, 1000000); }},
-};
-
-/// Keys that have a meaning in Lethe but none in this version: silence would let an operator believe in them.
-/// An empty key: the whole section.
-struct Later {
-    std::string_view section, key, feature;
-};
-constexpr Later not_built[] = {
-    {"listen", "s2s", "federation"},
-    {"listen", "s2s_tls", "federation"},
-    {"listen", "https", "the web server"},
-    {"listen", "http_loopback", "the web server"},
-    {"limits", "s2s_bytes_per_second", "federation"},
-    {"limits", "resume", "resuming streams"},
-    {"clock", "", "waiting for a synchronised clock"},
-    {"http", "", "the web server"},
-    {"dns", "", "federation"},
-    {"proxy", "", "Tor and SOCKS5"},
-    {"rooms", "", "group chat"},
-    {"components", "", "external components"},
-};
-
-std::string quoted(std::string_view section, std::string_view key) {
-    if (key.empty()) return '[' + std::string(section) + ']';
-    if (section.empty()) return '\'' + std::string(key) + '\'';
-    return '\'' + std::string(key) + "' in [" + std::string(section) + ']';
-}
-
-void complain_unknown(Reader& r, const toml::key& at, std::string_view section, bool is_section) {
-    const std::string_view name = at.str();
-    const std::string_view in = is_section ? name : section;
-    const std::string_view key = is_section ? std::string_view{} : name;
-    for (const auto& later : not_built)
-        if (later.section == in && later.key == key)
-            return r.complain(at.source(), quoted(in, key) + " is for " + std::string(later.feature) +
-                                               ", which this version does not have; remove it");
-    std::vector<std::string_view> known;
-    for (const auto& rule : rules) {
-        if (rule.section == section) known.push_back(rule.key);
-        if (section.empty() && !rule.section.empty()) known.push_back(rule.section);
-    }
-    const auto guess = nearest(name, known);
-    std::string message = std::string(is_section ? "unknown section " : "unknown key ") + quoted(in, key);
-    if (!guess.empty())
-        message += "; did you mean '" + std::string(guess) + "'?";
-    else
-        message += "; the comments of the file that lethectl init writes name every key";
-    r.complain(at.source(), std::move(message));
-}
-
-bool is_section_name(std::string_view name) {
-    return std::ranges::any_of(
-        rules, [&](const Rule& rule) { return !rule.section.empty() && rule.section == name; });
-}
-
-void read_table(Reader& r, const toml::table& table, std::string_view section) {
-    for (auto&& [key, node] : table) {
-        const std::string_view name = key.str();
-        if (section.empty() && is_section_name(name)) {
-            if (const auto* inner = node.as_table())
-                read_table(r, *inner, name);
-            else
-                r.complain(key.source(),
-                           "this is a section; write [" + std::string(name) + "] on a line of its own");
-            continue;
-        }
-        const auto* rule =
-            std::ranges::find_if(rules, [&](const Rule& x) { return x.section == section && x.key == name; });
-        if (rule != std::end(rules))
-            rule->read(r, node);
-        else
-            complain_unknown(r, key, section, section.empty() && node.is_table());
-    }
-}
-
-void check_whole(Reader& r, const toml::table& table) {
-    const toml::source_region start{{1, 1}, {1, 1}, nullptr};
-    if (!table.contains("domain"))
-        r.complain(start, "'domain' is missing; write domain = \"chat.example\" with your own domain");
-    const auto& limits = r.config.limits;
-    const auto at = [&](std::string_view section) {
-        const auto* node = table.get(section);
-        return node ? node->source() : start;
-    };
-    if (r.config.listen.c2s.empty() && r.config.listen.c2s_tls.empty())
-        r.complain(at("listen"),
-                   "c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
+// The low end is what an ordinary client or RFC 6120 (10000 bytes) needs, the high end what a mistyped digit
+// must not pass.
+void read_limits(Section s, Config::Limits& limits) {
+    constexpr std::int64_t mebibyte = 1 << 20;
+    read_number(s, "stanza_bytes", limits.stanza_bytes, 10000, 16 * mebibyte);
+    read_number(s, "unauthenticated_bytes", limits.unauthenticated_bytes, 10000, mebibyte);
+    read_number(s, "depth", limits.depth, 16, 512);
+    read_rate(s, limits);
+    read_number(s, "sessions_per_account", limits.sessions_per_account, 1, 1000);
+    read_number(s, "connections_per_network", limits.connections_per_network, 1, 1'000'000);
+    read_number(s, "roster_items", limits.roster_items, 1, 100'000);
+    read_number(s, "blocklist_items", limits.blocklist_items, 1, 100'000);
+    read_number(s, "handshake_seconds", limits.handshake_seconds, 1, 3600);
+    read_number(s, "queue_bytes", limits.queue_bytes, 65536, 1024 * mebibyte);
+    read_number(s, "sm_unacked", limits.sm_unacked, 1, 1'000'000);
     if (limits.unauthenticated_bytes > limits.stanza_bytes)
-        r.complain(at("limits"),
-                   "unauthenticated_bytes is larger than stanza_bytes; strangers must not be allowed more "
-                   "than users");
+        s.error(
+            "unauthenticated_bytes is larger than stanza_bytes; strangers must not be allowed more than "
+            "users");
     if (limits.queue_bytes < limits.stanza_bytes)
-        r.complain(at("limits"),
-                   "queue_bytes is smaller than stanza_bytes, so the largest stanza could never be "
-                   "delivered; make it larger");
+        s.error(
+            "queue_bytes is smaller than stanza_bytes, so the largest stanza could never be delivered; make "
+            "it larger");
+    refuse(s, "s2s_bytes_per_second", "federation");
+    refuse(s, "resume", "resuming streams");
+}
+
+void read_all(Section root, Config& config) {
+    read_domain(root, config);
+    std::string data = config.data.string();
+    read_path(root, "data", data);
+    config.data = data;
+    read_listen(root.section("listen"), config.listen);
+    read_tls(root.section("tls"), config.tls);
+    read_node_key(root.section("node_key"), config.node_key);
+    Section sasl = root.section("sasl");
+    if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
+    read_limits(root.section("limits"), config.limits);
+    refuse(root, "clock", "waiting for a synchronised clock");
+    refuse(root, "http", "the web server");
+    refuse(root, "dns", "federation");
+    refuse(root, "proxy", "Tor and SOCKS5");
+    refuse(root, "rooms", "group chat");
+    refuse(root, "components", "external components");
 }
 
 void resolve_paths(Config& config) {
@@ -295,37 +181,21 @@ void resolve_paths(Config& config) {
 }  // namespace
 
 std::expected<Config, std::vector<FileError>> parse_config(std::string_view text, const std::string& path) {
+    auto file = TomlFile::parse(text, path);
+    if (!file) return std::unexpected(std::move(file.error()));
     Config config;
     config.file = path;
-    std::vector<FileError> errors;
-    Reader reader(config, errors);
-    try {
-        const toml::table table = toml::parse(text, path);
-        read_table(reader, table, "");
-        check_whole(reader, table);
-    } catch (const toml::parse_error& error) {
-        reader.complain(error.source(), std::string(error.description()));
-    }
-    if (!errors.empty()) {
-        std::ranges::stable_sort(errors, {}, [](const FileError& e) { return std::pair(e.line, e.column); });
-        return std::unexpected(std::move(errors));
-    }
+    read_all(file->root(), config);
+    auto errors = file->finish();
+    if (!errors.empty()) return std::unexpected(std::move(errors));
     resolve_paths(config);
     return config;
 }
 
 std::expected<Config, std::vector<FileError>> load_config(const std::string& path) {
-    const auto fail = [&](std::string message) {
-        return std::unexpected(std::vector{FileError{path, 0, 0, std::move(message)}});
-    };
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    if (error) return fail("cannot be read (" + error.message() + "); lethectl init writes one");
-    if (size > largest_file) return fail("is larger than 1 MiB; this cannot be a lethe.toml");
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return fail("cannot be read; check its owner and permissions");
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    return parse_config(text, path);
+    const auto text = retention::read_text_file(path);
+    if (!text) return std::unexpected(std::vector{text.error()});
+    return parse_config(*text, path);
 }
 
 }  // namespace lethe::admin

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/admin/example_config.h"
+
+#include "server/admin/example_text.h"
+
+namespace lethe::admin {
+namespace {
+
+/// The inside of a TOML basic string.
+std::string escaped(std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += "\\u00";
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+void fill(std::string& text, std::string_view place, std::string_view value) {
+    text.replace(text.find(place), place.size(), escaped(value));
+}
+
+}  // namespace
+
+std::string example_config(std::string_view domain, std::string_view data) {
+    std::string text(example_text);
+    fill(text, "%DATA%", data);
+    fill(text, "%DOMAIN%", domain);
+    return text;
+}
+
+}  // namespace lethe::admin

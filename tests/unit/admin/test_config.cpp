@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <regex>
+#include <sstream>
+
+#include "server/admin/config.h"
+#include "server/admin/example_config.h"
+#include "server/mbedtls_compat.h"
+#include "tests/unit/admin/fixtures.h"
+
+using namespace lethe;
+using namespace lethe::admin;
+
+namespace {
+
+constexpr std::string_view domain_line = "domain = \"chat.example\"\n";
+
+Config good(const std::string& text) {
+    const auto config = parse_config(text, "/etc/lethe/lethe.toml");
+    if (!config)
+        for (const auto& error : config.error()) MESSAGE(error.to_string());
+    REQUIRE(config.has_value());
+    return *config;
+}
+
+/// Every error as "LINE:COLUMN: message".
+std::vector<std::string> errors(const std::string& text) {
+    const auto config = parse_config(text, "lethe.toml");
+    REQUIRE_FALSE(config.has_value());
+    std::vector<std::string> out;
+    for (const auto& e : config.error()) {
+        CHECK(e.file == "lethe.toml");
+        out.push_back(std::to_string(e.line) + ':' + std::to_string(e.column) + ": " + e.message);
+    }
+    return out;
+}
+
+std::string only_error(const std::string& text) {
+    const auto all = errors(text);
+    REQUIRE(all.size() == 1);
+    return all.front();
+}
+
+void check_defaults(const Config& c) {
+    CHECK(c.domain == "chat.example");
+    CHECK(c.data == "/var/lib/lethe");
+    CHECK(c.policy_file == "/etc/lethe/policy.toml");
+    CHECK(c.listen.c2s == std::vector<std::string>{"[::]:5222"});
+    CHECK(c.listen.c2s_tls == std::vector<std::string>{"[::]:5223"});
+    CHECK(c.tls.certificate == "/etc/lethe/tls/cert.pem");
+    CHECK(c.tls.key == "/etc/lethe/tls/key.pem");
+    CHECK(c.tls.minimum == "1.2");
+    CHECK(c.node_key.source == "file");
+    CHECK(c.node_key.file == "/etc/lethe/node.key");
+    CHECK(c.sasl.scram_sha_1);
+    CHECK(c.limits.stanza_bytes == 262144);
+    CHECK(c.limits.unauthenticated_bytes == 65536);
+    CHECK(c.limits.depth == 64);
+    CHECK(c.limits.c2s_bytes_per_second == 262144);
+    CHECK(c.limits.sessions_per_account == 16);
+    CHECK(c.limits.connections_per_network == 256);
+    CHECK(c.limits.roster_items == 2000);
+    CHECK(c.limits.blocklist_items == 2000);
+    CHECK(c.limits.handshake_seconds == 30);
+    CHECK(c.limits.queue_bytes == 4194304);
+    CHECK(c.limits.sm_unacked == 1000);
+}
+
+/// The example with every commented key switched on.
+std::string switched_on(std::string text) {
+    return std::regex_replace(text, std::regex("(^|\n)#([a-z_0-9]+ = )"), "$1$2");
+}
+
+}  // namespace
+
+TEST_SUITE("admin/config") {
+    TEST_CASE("a domain is enough; everything else has a default") {
+        check_defaults(good(std::string(domain_line)));
+    }
+
+    TEST_CASE("the example file means the defaults, as it is and with every line switched on") {
+        const auto example = example_config("chat.example", "/var/lib/lethe");
+        check_defaults(good(example));
+        check_defaults(good(switched_on(example)));
+    }
+
+    TEST_CASE("the example file has every key") {
+        const auto example = switched_on(example_config("chat.example", "/var/lib/lethe"));
+        for (const std::string section : {"listen", "tls", "node_key", "sasl", "limits"}) {
+            const auto start = example.find("\n[" + section + "]\n");
+            REQUIRE(start != std::string::npos);
+            const auto body = example.substr(start + 1, example.find("\n[", start + 1) - start);
+            // The message about an unknown key lists the known ones.
+            const auto message =
+                only_error(std::string(domain_line) + '[' + section + "]\nqqqqqqqqqqqqqqqqqqqqqq = 1\n");
+            std::istringstream keys(message.substr(message.find("known here: ") + 12));
+            int found = 0;
+            for (std::string key; std::getline(keys >> std::ws, key, ','); ++found) {
+                CAPTURE(key);
+                CHECK(body.find('\n' + key + " = ") != std::string::npos);
+            }
+            CHECK(found > 0);
+        }
+    }
+
+    TEST_CASE("the example file takes any path") {
+        const std::string awkward = "/srv/a \"b\"\\c\x01";
+        CHECK(good(example_config("chat.example", awkward)).data == awkward);
+    }
+
+    TEST_CASE("what the file says is what counts") {
+        const auto c = good(R"(
+domain = "Chat.EXAMPLE"
+data = "/srv/chat"
+[listen]
+c2s = ["127.0.0.1:15222", "[::1]:15222"]
+c2s_tls = []
+[tls]
+certificate = "/etc/letsencrypt/live/chat.example/fullchain.pem"
+key = "../keys/key.pem"
+[node_key]
+file = "/root/node.key"
+[sasl]
+scram_sha_1 = false
+[limits]
+stanza_bytes = 10000
+unauthenticated_bytes = 10000
+depth = 16
+c2s_bytes_per_second = 0
+sessions_per_account = 1
+connections_per_network = 1
+roster_items = 1
+blocklist_items = 1
+handshake_seconds = 1
+queue_bytes = 65536
+sm_unacked = 1
+)");
+        CHECK(c.domain == "chat.example");
+        CHECK(c.data == "/srv/chat");
+        CHECK(c.listen.c2s == std::vector<std::string>{"127.0.0.1:15222", "[::1]:15222"});
+        CHECK(c.listen.c2s_tls.empty());
+        CHECK(c.tls.certificate == "/etc/letsencrypt/live/chat.example/fullchain.pem");
+        CHECK(c.tls.key == "/etc/keys/key.pem");
+        CHECK(c.node_key.file == "/root/node.key");
+        CHECK_FALSE(c.sasl.scram_sha_1);
+        CHECK(c.limits.stanza_bytes == 10000);
+        CHECK(c.limits.unauthenticated_bytes == 10000);
+        CHECK(c.limits.depth == 16);
+        CHECK(c.limits.c2s_bytes_per_second == 0);
+        CHECK(c.limits.sessions_per_account == 1);
+        CHECK(c.limits.connections_per_network == 1);
+        CHECK(c.limits.roster_items == 1);
+        CHECK(c.limits.blocklist_items == 1);
+        CHECK(c.limits.handshake_seconds == 1);
+        CHECK(c.limits.queue_bytes == 65536);
+        CHECK(c.limits.sm_unacked == 1);
+    }
+
+    TEST_CASE("a domain is normalised like the addresses of its users") {
+        CHECK(good("domain = \"B\xc3\x9c"
+                   "CHER.example\"\n")
+                  .domain ==
+              "b\xc3\xbc"
+              "cher.example");
+        CHECK(good("domain = \"xn--bcher-kva.example\"\n").domain ==
+              "b\xc3\xbc"
+              "cher.example");
+    }
+
+    TEST_CASE("unknown keys and sections are errors at their place, with a suggestion") {
+        CHECK(only_error(std::string(domain_line) + "[tls]\n  certifcate = \"x\"\n") ==
+              "3:3: unknown key \"certifcate\" in [tls]; did you mean \"certificate\"?");
+        CHECK(only_error(std::string(domain_line) + "[limit]\ndepth = 20\n")
+                  .starts_with("2:2: unknown section \"limit\"; did you mean \"limits\"?"));
+        CHECK(only_error(std::string(domain_line) + "dta = \"/srv\"\n") ==
+              "2:1: unknown key \"dta\"; did you mean \"data\"?");
+    }
+
+    TEST_CASE("keys of features that are not there are refused by name") {
+        CHECK(only_error(std::string(domain_line) + "[listen]\ns2s = [\"[::]:5269\"]\n") ==
+              "3:7: listen.s2s is for federation, which this version does not have; remove it");
+        CHECK(only_error(std::string(domain_line) + "[limits]\nresume = \"10min\"\n") ==
+              "3:10: limits.resume is for resuming streams, which this version does not have; remove it");
+        for (const std::string section : {"clock", "http", "dns", "proxy", "rooms", "components"}) {
+            CAPTURE(section);
+            const auto message = only_error(std::string(domain_line) + '[' + section + "]\nanything = 1\n");
+            CHECK(message.starts_with("2:1: [" + section + "] is for "));
+            CHECK(message.ends_with(", which this version does not have; remove it"));
+        }
+        for (const std::string key :
+             {"listen.s2s_tls", "listen.https", "listen.http_loopback", "limits.s2s_bytes_per_second"}) {
+            CAPTURE(key);
+            CHECK(only_error(std::string(domain_line) + key + " = 1\n").find(key + " is for ") !=
+                  std::string::npos);
+        }
+        for (const std::string source : {"passphrase", "credential"})
+            CHECK(only_error(std::string(domain_line) + "node_key.source = \"" + source + "\"\n") ==
+                  "2:19: \"" + source +
+                      "\" is a source of the node key which this version does not have; write \"file\"");
+    }
+
+    TEST_CASE("a missing or impossible domain is an error") {
+        CHECK(only_error("data = \"/srv\"\n") ==
+              "1:1: domain is missing; write domain = \"chat.example\" with your own domain");
+        for (const std::string_view text : {"", "user@chat.example", "chat.example/x", "a b", "@"}) {
+            CAPTURE(text);
+            CHECK(only_error("domain = \"" + std::string(text) + "\"\n") ==
+                  "1:10: this is not a domain; write what follows the @ in your users' addresses, for "
+                  "example \"chat.example\"");
+        }
+    }
+
+    TEST_CASE("values out of range are errors that say the range") {
+        CHECK(only_error(std::string(domain_line) + "limits.depth = 15\n")
+                  .ends_with("it must be from 16 to 512"));
+        for (const std::string line :
+             {"stanza_bytes = 9999", "unauthenticated_bytes = 9999", "unauthenticated_bytes = 1048577",
+              "depth = 513", "depth = \"64\"", "c2s_bytes_per_second = -1", "c2s_bytes_per_second = 1023",
+              "sessions_per_account = 0", "connections_per_network = 0", "roster_items = 0",
+              "blocklist_items = 0", "handshake_seconds = 0", "queue_bytes = 65535", "sm_unacked = 0",
+              "depth = 64.0", "sm_unacked = 9223372036854775807",
+              "handshake_seconds = -9223372036854775808"}) {
+            CAPTURE(line);
+            CHECK_FALSE(errors(std::string(domain_line) + "[limits]\n" + line + '\n').empty());
+        }
+    }
+
+    TEST_CASE("limits that contradict each other are errors") {
+        CHECK(only_error(std::string(domain_line) + "[limits]\nstanza_bytes = 20000\n") ==
+              "2:1: unauthenticated_bytes is larger than stanza_bytes; strangers must not be allowed more "
+              "than users");
+        CHECK(only_error(std::string(domain_line) + "[limits]\nqueue_bytes = 65536\n") ==
+              "2:1: queue_bytes is smaller than stanza_bytes, so the largest stanza could never be "
+              "delivered; make it larger");
+    }
+
+    TEST_CASE("addresses to listen on are numeric, with a port") {
+        for (const std::string_view text :
+             {"localhost:5222", "5222", "[::]", "[::]:", "[::]:65536", "::1:5222x", "1.2.3:5",
+              "[1.2.3.4]:5222", "", ":5222", "[::]:-1", "[::]:5222 ", "[]:5222"}) {
+            CAPTURE(text);
+            CHECK(only_error(std::string(domain_line) + "[listen]\nc2s = [\"[::]:5222\", \"" +
+                             std::string(text) + "\"]\n")
+                      .starts_with("3:21: this is not \"HOST:PORT\""));
+        }
+        CHECK(only_error(std::string(domain_line) + "[listen]\nc2s = []\nc2s_tls = []\n") ==
+              "2:1: c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
+        CHECK(good(std::string(domain_line) + "listen.c2s = [\"127.0.0.1:0\"]\n").listen.c2s.front() ==
+              "127.0.0.1:0");
+    }
+
+    TEST_CASE("a TLS version that cannot be had is refused") {
+        CHECK(only_error(std::string(domain_line) + "tls.minimum = \"1.1\"\n") ==
+              "2:15: this is not a version of TLS that can be asked for; write \"1.2\" or \"1.3\"");
+        const auto newest = parse_config(std::string(domain_line) + "tls.minimum = \"1.3\"\n", "lethe.toml");
+        CHECK(newest.has_value() == mbedtls_compat::is_v3);
+    }
+
+    TEST_CASE("all mistakes are told at once, in the order of the file") {
+        const auto all = errors("domain = 1\n[tls]\nkey = 2\nminimum = \"9\"\n[limits]\ndepht = 3\n");
+        REQUIRE(all.size() == 4);
+        CHECK(all[0].starts_with("1:10: "));
+        CHECK(all[1].starts_with("3:7: "));
+        CHECK(all[2].starts_with("4:11: "));
+        CHECK(all[3].starts_with("6:1: "));
+    }
+
+    TEST_CASE("a file that cannot be read is an error with its path") {
+        const test::TempDir dir;
+        const auto missing = load_config(dir.file("lethe.toml"));
+        REQUIRE_FALSE(missing.has_value());
+        CHECK(missing.error().front().file == dir.file("lethe.toml"));
+        dir.write("lethe.toml", domain_line);
+        const auto found = load_config(dir.file("lethe.toml"));
+        REQUIRE(found.has_value());
+        CHECK(found->file == dir.file("lethe.toml"));
+        CHECK(found->tls.key == dir.file("tls/key.pem"));
+        CHECK(found->policy_file == dir.file("policy.toml"));
+    }
+}
+
+TEST_SUITE("admin/permissions") {
+    TEST_CASE("a configuration that others can read or change is refused with its path and the remedy") {
+        const test::TempDir dir;
+        dir.write("lethe.toml", domain_line);
+        dir.write("policy.toml", "");
+        dir.write("node.key", "");
+        dir.write("tls/key.pem", "");
+        dir.write("tls/cert.pem", "");
+        const auto config = parse_config(domain_line, dir.file("lethe.toml"));
+        REQUIRE(config.has_value());
+        REQUIRE(check_permissions(*config).has_value());
+
+        const auto with_mode = [&](const std::string& path, mode_t mode) {
+            struct stat before {};
+            REQUIRE(stat(path.c_str(), &before) == 0);
+            REQUIRE(chmod(path.c_str(), mode) == 0);
+            auto result = check_permissions(*config);
+            REQUIRE(chmod(path.c_str(), before.st_mode & 07777) == 0);
+            return result;
+        };
+        const auto refusal = [&](const std::string& path, mode_t mode) {
+            const auto result = with_mode(path, mode);
+            REQUIRE_FALSE(result.has_value());
+            return result.error();
+        };
+        for (const auto* name : {"lethe.toml", "policy.toml", "node.key"})
+            for (const mode_t mode : {0640, 0604, 0620, 0644, 0610}) {
+                CAPTURE(name);
+                CHECK(refusal(dir.file(name), mode)
+                          .starts_with(dir.file(name) + " is open to other users (mode 0"));
+                CHECK(refusal(dir.file(name), mode).ends_with("; run: chmod 0600 " + dir.file(name)));
+            }
+        CHECK(refusal(dir.file("node.key"), 0644) ==
+              dir.file("node.key") + " is open to other users (mode 0644); run: chmod 0600 " +
+                  dir.file("node.key"));
+        CHECK(refusal(dir.path().string(), 0750)
+                  .starts_with(dir.path().string() + " is open to other users (mode 0750)"));
+        CHECK(with_mode(dir.file("tls/key.pem"), 0640).has_value());
+        CHECK(
+            refusal(dir.file("tls/key.pem"), 0644).ends_with("; run: chmod 0640 " + dir.file("tls/key.pem")));
+        CHECK(
+            refusal(dir.file("tls/key.pem"), 0660).ends_with("; run: chmod 0640 " + dir.file("tls/key.pem")));
+        CHECK(with_mode(dir.file("tls/cert.pem"), 0644).has_value());
+        CHECK(refusal(dir.file("tls/cert.pem"), 0664) ==
+              dir.file("tls/cert.pem") + " can be changed by other users (mode 0664); run: chmod go-w " +
+                  dir.file("tls/cert.pem"));
+    }
+
+    TEST_CASE("a file that is missing is named") {
+        const test::TempDir dir;
+        dir.write("lethe.toml", domain_line);
+        const auto config = parse_config(domain_line, dir.file("lethe.toml"));
+        REQUIRE(config.has_value());
+        const auto result = check_permissions(*config);
+        REQUIRE_FALSE(result.has_value());
+        CHECK(result.error() ==
+              dir.file("policy.toml") +
+                  " cannot be examined (No such file or directory); lethectl init makes it");
+    }
+}
