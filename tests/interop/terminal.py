@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A terminal program in a tmux of its own: keys go in, the screen comes out."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+from server import wait_until
+
+
+class Profanity:
+    """Profanity with a fresh home, logged in as one account. Use as a context manager."""
+
+    def __init__(self, server, jid, password):
+        self.server, self.jid, self.password = server, jid, password
+        self.home = tempfile.mkdtemp(prefix="profanity-")
+        self.socket = os.path.join(self.home, "tmux")
+        self.write(".config/profanity/profrc", "[ui]\nsplash=false\nenc.warn=false\nautoping=0\n[connection]\nautoping=0\n"
+                   "[chatstates]\nenabled=false\n[logging]\nchlog=false\n[notifications]\nmessage=false\n")
+        self.write(".local/share/profanity/accounts",
+                   f"[me]\nenabled=true\njid={jid}\nserver={server.ADDRESS}\nport={server.port}\nresource=terminal\n"
+                   f"password={password}\ntls.policy=trust\nmuc.nick=me\n")
+
+    def write(self, path, text):
+        path = os.path.join(self.home, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def tmux(self, *command, check=True):
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "LANG": "C.UTF-8", "TERM": "screen-256color",
+                       "TMUX_TMPDIR": self.home}
+        done = subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *command], env=environment, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if check and done.returncode != 0:
+            raise AssertionError(f"tmux {' '.join(command)}: {done.stdout}\nthe server said:\n{self.server.output()}")
+        return done.stdout
+
+    def __enter__(self):
+        try:
+            self.tmux("new-session", "-d", "-x", "150", "-y", "45", "profanity")
+            self.see("Profanity")
+            self.type("/connect me")
+            self.see("logged in successfully")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if os.path.exists(self.socket):
+            self.tmux("send-keys", "C-u", check=False)
+            self.tmux("send-keys", "-l", "/quit", check=False)
+            self.tmux("send-keys", "Enter", check=False)
+            try:
+                wait_until(lambda: "no server" in self.tmux("has-session", check=False) or "error connecting" in
+                           self.tmux("has-session", check=False), "Profanity to quit")
+            finally:
+                self.tmux("kill-server", check=False)
+        shutil.rmtree(self.home)
+
+    def type(self, line):
+        self.tmux("send-keys", "-l", line)
+        self.tmux("send-keys", "Enter")
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p")
+
+    def see(self, text):
+        wait_until(lambda: text in self.screen(), lambda: f"'{text}' on the screen:\n{self.screen()}\n"
+                                                         f"the server said:\n{self.server.output()}")
+
+    def window(self, command, *texts):
+        """Types a command until its output shows all the texts: an answer may change with what is still on its way."""
+        def shown():
+            self.type("/clear")
+            self.type(command)
+            return all(text in self.screen() for text in texts)
+        wait_until(shown, lambda: f"{texts} after {command}:\n{self.screen()}")
