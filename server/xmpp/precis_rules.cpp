@@ -4,6 +4,7 @@
 #include <unicode/uscript.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "server/xmpp/precis.h"
 

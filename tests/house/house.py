@@ -116,7 +116,7 @@ class House:
                 self.check_foreign(path, line, header)
 
     def check_own(self, path, layer, line, header):
-        if header not in self.text:
+        if header not in self.text and header + ".in" not in self.text:  # .in: made while configuring
             self.breach(path, line, f'"{header}" is no file of the repository; includes are written from its root')
         elif not any(covers(allowed, header) for allowed in [layer] + rules.LAYERS[layer]):
             self.breach(path, line, f'{layer} may not include "{header}"')

@@ -26,6 +26,8 @@ CLEAN = {
     "tools/status.cpp": CPP + '#include "retention/policy.h"\n',
     "retention/policy.h": CPP + '#include "store/store.h"\n// catch (...) is only spoken of here, and "catch (...)" there.\n',
     "tests/unit/store/test_store.cpp": CPP + '#include <doctest/doctest.h>\n#include <lmdb.h>\n#include "store/environment.h"\n',
+    "server/admin/example.h.in": CPP,
+    "server/admin/example.cpp": CPP + '#include "server/admin/example.h"\n',
     "tools/check": "#!/bin/bash\n" + PY,
     "README.md": "no licence line is asked of prose\n",
     "build/meson-private/x": "",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "net_fixture.h"
+#include "tests/unit/net/net_fixture.h"
 
 #include <arpa/inet.h>
 #include <asio/co_spawn.hpp>

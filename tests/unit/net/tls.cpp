@@ -2,7 +2,7 @@
 // A real TLS client, OpenSSL, against the stream.
 #include <doctest/doctest.h>
 
-#include "net_fixture.h"
+#include "tests/unit/net/net_fixture.h"
 
 using namespace lethe;
 using namespace lethe::test;
