@@ -37,7 +37,7 @@ public:
 
     Element first_child() const;    ///< first child element
     Element next_sibling() const;   ///< next sibling element
-    Element parent() const { return Element(node_.parent()); }
+    Element parent() const;         ///< empty for the root
     Element child(std::string_view name, std::string_view ns) const;
     Element child(std::string_view name) const { return child(name, this->ns()); }  ///< in this element's own namespace
     Element child_in(std::string_view ns) const;  ///< first child of any name in ns

@@ -7,7 +7,8 @@
 // `Limits::distinct_names` distinct names the parser is replaced between stanzas, re-fed the stream header.
 // After an error the reader stays in error. Any split of the input yields the same events.
 // Lifetime: callbacks run inside feed(). Calling reset() inside a callback is allowed (STARTTLS, SASL success): the rest of the
-// bytes given to feed() is discarded (they were sent before the restart was answered and must not be trusted).
+// bytes given to feed() is discarded (they were sent before the restart was answered and must not be trusted). So is set_limits().
+// A callback must not throw (Expat's C frames lie between), call feed(), or destroy the reader.
 // Thread: one at a time.
 #pragma once
 #include <cstddef>
@@ -25,8 +26,9 @@ struct Limits {
     std::size_t stanza_bytes = 262144;   ///< of one top-level element, tags included
     std::size_t header_bytes = 8192;     ///< of the stream header
     std::size_t depth = 64;              ///< elements open below the stream root
-    std::size_t attributes = 128;        ///< per element
-    std::size_t distinct_names = 4096;   ///< before the parser is replaced
+    std::size_t attributes = 128;        ///< per element, namespace declarations included
+    std::size_t distinct_names = 4096;   ///< before the parser is replaced; so is one that holds more than parser_bytes
+    std::size_t parser_bytes = 262144;
 };
 
 /// Each maps to one stream error condition of RFC 6120 section 4.9.3 with the same name.
@@ -64,6 +66,12 @@ public:
     /// A new stream follows (RFC 6120 section 4.3.3).
     void reset();
     void set_limits(const Limits& limits);
+    /// True between stanzas: everything fed so far has been reported and no byte is kept back.
+    bool idle() const;
+    /// Between stanzas, gives the parser's memory back (about 10 KiB); the next feed() makes a new one for some microseconds.
+    void release_memory();
+    /// What the parser holds now.
+    std::size_t parser_bytes() const;
     /// Text character data between stanzas is whitespace keep-alive only; anything else is not_well_formed.
 
 private:

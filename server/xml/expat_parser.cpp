@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/xml/expat_parser.h"
+
+#include <malloc.h>
+
+#include <climits>
+#include <cstdlib>
+#include <new>
+
+namespace lethe::xml {
+namespace {
+
+// Expat hands its memory functions no context, so the parser at work on this thread is noted here. Never null while Expat runs.
+thread_local ExpatParser::Tally* current = nullptr;
+
+class Counting {
+public:
+    explicit Counting(ExpatParser::Tally& tally) : before_(current) { current = &tally; }
+    ~Counting() { current = before_; }
+    Counting(const Counting&) = delete;
+    Counting& operator=(const Counting&) = delete;
+
+private:
+    ExpatParser::Tally* before_;  // a callback may use another reader
+};
+
+void* counted_malloc(std::size_t size) {
+    void* p = std::malloc(size);
+    if (p) {
+        ++current->count;
+        current->bytes += malloc_usable_size(p);
+    }
+    return p;
+}
+
+void counted_free(void* p) {
+    if (!p) return;
+    --current->count;
+    current->bytes -= malloc_usable_size(p);
+    std::free(p);
+}
+
+void* counted_realloc(void* p, std::size_t size) {
+    if (!p) return counted_malloc(size);
+    const std::size_t before = malloc_usable_size(p);
+    void* q = std::realloc(p, size);
+    if (q) current->bytes += malloc_usable_size(q) - before;
+    return q;
+}
+
+}  // namespace
+
+ExpatParser::ExpatParser() {
+    const Counting counting(tally_);
+    static constexpr XML_Memory_Handling_Suite memory{counted_malloc, counted_realloc, counted_free};
+    static constexpr XML_Char separators[] = {separator, 0};
+    parser_ = XML_ParserCreate_MM("UTF-8", &memory, separators);
+    if (!parser_) throw std::bad_alloc();
+#ifdef LETHE_EXPAT_HAS_REPARSE_DEFERRAL
+    // Deferral holds back an end tag that arrives in a small piece until more bytes follow, which in XMPP may be never. The quadratic
+    // work it guards against is bounded here by the size limits.
+    XML_SetReparseDeferralEnabled(parser_, XML_FALSE);
+#endif
+}
+
+ExpatParser::~ExpatParser() {
+    const Counting counting(tally_);
+    XML_ParserFree(parser_);
+}
+
+XML_Status ExpatParser::parse(std::string_view bytes) {
+    static_assert(sizeof(int) >= 4);
+    const Counting counting(tally_);
+    return XML_Parse(parser_, bytes.data(), static_cast<int>(bytes.size()), XML_FALSE);
+}
+
+}  // namespace lethe::xml
