@@ -133,6 +133,9 @@ public:
     // Buckets. retention/ decides, this destroys.
     std::vector<Bucket> buckets() const;                         ///< alive ones, by class and number
     std::vector<BucketId> quarantined() const;
+    /// The same with what their keyring slots promise, so that a deadline is kept for them too (destroy_bucket works on
+    /// them). A bucket whose slot is damaged has deadline 0: nobody can read it any more.
+    std::vector<Bucket> quarantined_spans() const;
     std::uint32_t next_bucket_number(ClassId cls) const;         ///< above every number ever used, destroyed ones included
     void create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key, Completion done);
     void shorten_bucket(const BucketId& id, const BucketSpan& span, Completion done);  ///< end and deadline may only move earlier

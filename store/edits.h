@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What waits in the writer's queue.
+#pragma once
+#include <array>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "store/format.h"
+#include "store/store.h"
+
+namespace lethe::store {
+
+/// Without a value: an erasure.
+struct LogEdit {
+    BucketId bucket;
+    format::BucketTable table;
+    Bytes key;
+    std::optional<Sealed> value;
+};
+struct StateEdit {
+    format::StateTable table;
+    std::array<std::uint8_t, 32> key;
+    std::optional<Sealed> value;
+};
+
+struct Batch::Impl {
+    std::vector<LogEdit> logs;
+    std::vector<StateEdit> rows;
+};
+
+struct AccountEdit {
+    enum class Kind { create, replace, rekey, erase };
+    Kind kind;
+    AccountId id;
+    std::optional<crypto::AccountKey> key;
+    std::optional<Sealed> record;
+    bool drop_rows = false;
+};
+
+/// One sender's change: a batch, or an account's life cycle, or nothing (a barrier).
+struct Change {
+    std::vector<LogEdit> logs;
+    std::vector<StateEdit> rows;
+    std::optional<AccountEdit> account;
+};
+struct CreateBucket {
+    BucketId id;
+    BucketSpan span;
+    crypto::BucketKey key;
+};
+struct ShortenBucket {
+    BucketId id;
+    BucketSpan span;
+};
+struct DestroyBucket {
+    BucketId id;
+    Completion gone;
+};
+/// The reaper finished with a file.
+struct Reaped {
+    BucketId id;
+    Result result;
+};
+/// Runs on the writer thread, not through Options::deliver.
+struct Notify {
+    std::move_only_function<void()> run;
+};
+
+struct Op {
+    std::variant<Change, CreateBucket, ShortenBucket, DestroyBucket, Reaped, Notify> what;
+    Completion done;
+};
+
+/// A key under another tag: a slot holds account and bucket keys alike.
+template <class To, class From> To retag(const From& from) {
+    static_assert(To::size == From::size);
+    return To::make([&](std::span<std::uint8_t, To::size> out) {
+        from.with_bytes([&](auto bytes) { std::copy(bytes.begin(), bytes.end(), out.begin()); });
+    });
+}
+
+}  // namespace lethe::store

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "store/recovery.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace lethe::store {
+
+namespace fs = std::filesystem;
+using format::Part;
+
+namespace {
+
+Problem state_unreadable(const Engine& engine, int code) {
+    return {engine.state_path().string() + " cannot be read (" + mdb_strerror(code) + "): check the disk"};
+}
+
+std::expected<void, Problem> flush(Engine& engine) {
+    if (!engine.keyring->needs_flush()) return {};
+    if (const auto flushed = engine.keyring->flush(); !flushed) {
+        return std::unexpected(problem(engine.options.data / format::keyring_file, flushed.error().code,
+                                       "cannot be written", "check the disk and mount it writable"));
+    }
+    return {};
+}
+
+enum class Named { live, dead, damaged };
+
+Named look(const std::map<std::uint32_t, Keyring::Listed>& listed, const AccountId& id, const format::SlotRef& slot) {
+    const auto it = listed.find(slot.index);
+    if (it == listed.end()) return Named::dead;  // free, or beyond the end
+    const auto& found = it->second;
+    if (found.part != Part::account && found.part != Part::bucket) return Named::damaged;
+    const bool own = found.part == Part::account && found.slot == slot && found.owner == format::owner_of(id);
+    return own ? Named::live : Named::dead;
+}
+
+/// Rows of accounts whose key is gone. A full disk may postpone this to the next open: without the key the account is gone for everybody.
+void finish_erasures(Engine& engine, const std::vector<AccountId>& dead) {
+    if (dead.empty()) return;
+    static_cast<void>(transact(*engine.registry, engine.state_path(), state_layout(), [&](WriteTransaction& txn) {
+        int code = 0;
+        for (const auto& id : dead) {
+            for (const auto table : {format::roster, format::blocklist, format::settings}) {
+                if (code == 0) code = txn.erase_prefix(table, id.view());
+            }
+            if (code == 0) code = txn.erase(format::accounts, id.view());
+        }
+        return code;
+    }));
+}
+
+}  // namespace
+
+std::optional<BucketId> bucket_of_file(const fs::path& file) {
+    constexpr std::string_view lock_ending = "-lock";
+    std::string name = file.filename().string();
+    if (name.ends_with(lock_ending)) name.resize(name.size() - lock_ending.size());
+    const auto number = format::bucket_number(name);
+    if (!number) return std::nullopt;
+    const auto directory = file.parent_path().filename().string();
+    for (const auto cls : format::classes) {
+        if (format::class_directory(cls) == directory) return BucketId{cls, *number};
+    }
+    return std::nullopt;
+}
+
+std::expected<void, Problem> recover_accounts(Engine& engine) {
+    std::map<std::uint32_t, Keyring::Listed> listed;
+    for (const auto& slot : engine.keyring->listed()) listed.emplace(slot.slot.index, slot);
+    std::set<std::uint32_t> named;
+    std::vector<AccountId> dead;
+    bool damaged = false;
+    {
+        auto pin = engine.state();
+        if (!pin) return std::unexpected(state_unreadable(engine, pin.error()));
+        const ReadTransaction txn(**pin);
+        if (txn.code() != 0) return std::unexpected(state_unreadable(engine, txn.code()));
+        const int code = txn.each(format::accounts, {}, {}, [&](ByteView key, ByteView value) {
+            const auto account = format::decode_account(value);
+            damaged = !account || key.size() != AccountId::size;
+            if (damaged) return false;
+            AccountId id;
+            std::ranges::copy(key, id.bytes.begin());
+            if (look(listed, id, account->slot) == Named::dead) {
+                dead.push_back(id);
+            } else {
+                named.insert(account->slot.index);
+            }
+            return true;
+        });
+        if (code != 0) return std::unexpected(state_unreadable(engine, code));
+    }
+    if (damaged) return std::unexpected(state_unreadable(engine, MDB_CORRUPTED));
+    for (const auto& [index, slot] : listed) {
+        if (slot.part != Part::bucket && !named.contains(index)) engine.keyring->doom(slot.slot);
+    }
+    if (auto flushed = flush(engine); !flushed) return flushed;
+    finish_erasures(engine, dead);
+    return {};
+}
+
+namespace {
+
+std::expected<std::set<BucketId>, Problem> buckets_on_disk(const Engine& engine) {
+    std::set<BucketId> out;
+    for (const auto cls : format::classes) {
+        const auto directory = engine.options.data / format::buckets_directory / format::class_directory(cls);
+        if (const int code = make_directory(directory); code != 0) {
+            return std::unexpected(problem(directory, code, "cannot be made", "check the disk"));
+        }
+        std::error_code error;
+        for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+            if (const auto id = bucket_of_file(it->path())) out.insert(*id);
+        }
+        if (error) return std::unexpected(problem(directory, error.value(), "cannot be listed", "check the disk"));
+    }
+    return out;
+}
+
+/// The info row of a sound environment of this very bucket.
+std::optional<format::BucketInfo> read_info(Engine& engine, const BucketId& id) {
+    auto pin = engine.bucket(id);
+    if (!pin) return std::nullopt;
+    const ReadTransaction txn(**pin);
+    if (txn.code() != 0) return std::nullopt;
+    const auto value = txn.get(format::info, as_bytes(format::key_info));
+    if (!value || !*value) return std::nullopt;
+    const auto info = format::decode_info(**value);
+    if (!info || info->version != format::version || info->id != id) return std::nullopt;
+    return info;
+}
+
+BucketTable::Entry examine(Engine& engine, const BucketId& id, const format::SlotRef& slot, Depth depth) {
+    BucketTable::Entry entry{{}, slot, BucketTable::State::quarantined};
+    const auto content = engine.keyring->read(Part::bucket, format::owner_of(id), slot);
+    if (!content) {
+        entry.span = {0, 0, 0};  // nothing in it can be read any more: due at once
+        return entry;
+    }
+    entry.span = content->span;
+    if (check_environment(engine.path_of(id), depth) != Health::sound) return entry;
+    const auto info = read_info(engine, id);
+    if (!info) return entry;
+    // The row may only shorten what the slot promises: it is public, and anyone with the disk can write it.
+    entry.span.end = std::min(entry.span.end, info->span.end);
+    entry.span.deadline = std::min(entry.span.deadline, info->span.deadline);
+    entry.state = BucketTable::State::alive;
+    return entry;
+}
+
+}  // namespace
+
+std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Depth depth) {
+    auto files = buckets_on_disk(engine);
+    if (!files) return std::unexpected(files.error());
+    for (const auto cls : format::classes) {
+        const auto used = engine.high_water(cls);
+        if (!used) return std::unexpected(state_unreadable(engine, used.error().code));
+        engine.buckets.reserve(cls, *used);
+    }
+    for (const auto& listed : engine.keyring->listed()) {
+        if (listed.part != Part::bucket) continue;
+        const auto id = format::bucket_of(listed.owner);
+        if (!id || engine.buckets.find(*id)) {
+            engine.keyring->doom(listed.slot);  // a damaged head, or a second key for one bucket: no use of it is right
+            continue;
+        }
+        engine.buckets.set(*id, examine(engine, *id, listed.slot, depth));
+        files->erase(*id);
+    }
+    if (auto flushed = flush(engine); !flushed) return std::unexpected(flushed.error());
+    return std::vector<BucketId>(files->begin(), files->end());
+}
+
+}  // namespace lethe::store
