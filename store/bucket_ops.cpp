@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The life of a bucket, step by step: after a crash between any two steps the next open finishes it (open.cpp).
+// The life of a bucket, step by step: after a crash between any two steps the next open finishes it
+// (open.cpp).
 #include <algorithm>
 
 #include "store/engine.h"
@@ -28,8 +29,10 @@ Result Engine::raise_high_water(const BucketId& id) {
 
 Result Engine::make_environment(const CreateBucket& op) {
     const auto path = path_of(op.id);
-    // Tables come into being with the environment; the row that names it comes next, and a file without it has no slot yet.
-    if (auto pin = registry->acquire(path, bucket_layout(), Access::create); !pin) return as_result(pin.error());
+    // Tables come into being with the environment; the row that names it comes next, and a file without it
+    // has no slot yet.
+    if (auto pin = registry->acquire(path, bucket_layout(), Access::create); !pin)
+        return as_result(pin.error());
     const auto info = format::encode_info({.id = op.id, .span = op.span});
     int code = transact(*registry, path, bucket_layout(), [&](WriteTransaction& txn) {
         return txn.put(format::info, as_bytes(format::key_info), info);
@@ -45,7 +48,8 @@ Result Engine::create_bucket(const CreateBucket& op) {
     if (auto raised = raise_high_water(op.id); !raised) return raised;
     Result made = make_environment(op);
     if (made) {
-        auto slot = keyring->write(format::Part::bucket, format::owner_of(op.id), retag<Keyring::SlotKey>(op.key), op.span);
+        auto slot = keyring->write(format::Part::bucket, format::owner_of(op.id),
+                                   retag<Keyring::SlotKey>(op.key), op.span);
         made = slot ? keyring->flush() : Result(std::unexpected(slot.error()));
         if (made) {
             buckets.set(op.id, {op.span, *slot, BucketTable::State::alive});

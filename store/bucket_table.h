@@ -31,7 +31,8 @@ public:
     bool alive(const BucketId& id) const;
     std::vector<Bucket> list(State state) const;
 
-    /// Numbers up to `number` are used: next() is above it. Called when a creation is queued, so that two in a row differ.
+    /// Numbers up to `number` are used: next() is above it. Called when a creation is queued, so that two in
+    /// a row differ.
     void reserve(ClassId cls, std::uint32_t number);
     std::uint32_t next(ClassId cls) const;
 

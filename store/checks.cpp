@@ -28,14 +28,16 @@ constexpr MDB_dbi free_pages = 0, main_table = 1;       // LMDB's own two
 /// Walks one file. Lives in the child: whatever LMDB does about damage happens to the child.
 class Walk {
 public:
-    Walk(const std::filesystem::path& path, std::uintmax_t size, Depth depth) : path_(path), size_(size), depth_(depth) {}
+    Walk(const std::filesystem::path& path, std::uintmax_t size, Depth depth)
+        : path_(path), size_(size), depth_(depth) {}
 
     bool sound() {
         if (mdb_env_create(&env_) != 0 || mdb_env_set_maxdbs(env_, 64) != 0) return false;
         // LMDB raises this to what the file says it holds.
         const auto map = static_cast<std::size_t>((size_ / mebibyte + 1) * mebibyte);
         if (mdb_env_set_mapsize(env_, map) != 0) return false;
-        if (mdb_env_open(env_, path_.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK, 0600) != 0) return false;
+        if (mdb_env_open(env_, path_.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK, 0600) != 0)
+            return false;
         if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn_) != 0) return false;
         if (shorter_than_it_says()) depth_ = Depth::all;
         std::vector<std::string> names;
@@ -53,7 +55,8 @@ public:
     }
 
 private:
-    /// Pages at the end may never have been written; everything that is in use must be there, and only a whole walk tells.
+    /// Pages at the end may never have been written; everything that is in use must be there, and only a
+    /// whole walk tells.
     bool shorter_than_it_says() {
         MDB_envinfo info{};
         MDB_stat stat{};
@@ -62,7 +65,8 @@ private:
         return size_ < (info.me_last_pgno + 1) * stat.ms_psize;
     }
 
-    template <class F> bool table(MDB_dbi dbi, F&& row) {
+    template <class F>
+    bool table(MDB_dbi dbi, F&& row) {
         MDB_stat stat{};
         MDB_cursor* cursor = nullptr;
         if (mdb_stat(txn_, dbi, &stat) != 0 || mdb_cursor_open(txn_, dbi, &cursor) != 0) return false;
@@ -92,7 +96,9 @@ private:
         return true;
     }
 
-    static ByteView view(const MDB_val& v) { return {static_cast<const std::uint8_t*>(v.mv_data), v.mv_size}; }
+    static ByteView view(const MDB_val& v) {
+        return {static_cast<const std::uint8_t*>(v.mv_data), v.mv_size};
+    }
     static bool touch(const MDB_val& v) {
         if (v.mv_size == 0) return true;
         const volatile auto* bytes = static_cast<const volatile std::uint8_t*>(v.mv_data);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Is this file one that LMDB can live with? LMDB trusts its files and dies of damaged ones, so a child process tries it first.
+// Is this file one that LMDB can live with? LMDB trusts its files and dies of damaged ones, so a child
+// process tries it first.
 #pragma once
 #include <filesystem>
 

@@ -74,7 +74,8 @@ struct Op {
 };
 
 /// A key under another tag: a slot holds account and bucket keys alike.
-template <class To, class From> To retag(const From& from) {
+template <class To, class From>
+To retag(const From& from) {
     static_assert(To::size == From::size);
     return To::make([&](std::span<std::uint8_t, To::size> out) {
         from.with_bytes([&](auto bytes) { std::copy(bytes.begin(), bytes.end(), out.begin()); });

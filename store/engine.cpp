@@ -37,7 +37,8 @@ void Engine::run(std::deque<Op> ops) {
             group.add(std::move(*change), std::move(op.done));
             continue;
         }
-        // The life of buckets cuts a group: it is rare, and what was queued before must be in the bucket before it dies.
+        // The life of buckets cuts a group: it is rare, and what was queued before must be in the bucket
+        // before it dies.
         group.commit();
         run_bucket_op(std::move(op));
     }

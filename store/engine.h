@@ -27,7 +27,9 @@ public:
     std::filesystem::path state_path() const { return options.data / format::state_file; }
     std::filesystem::path path_of(const BucketId& id) const { return format::bucket_path(options.data, id); }
     std::expected<Registry::Pin, int> state() { return registry->acquire(state_path(), state_layout()); }
-    std::expected<Registry::Pin, int> bucket(const BucketId& id) { return registry->acquire(path_of(id), bucket_layout()); }
+    std::expected<Registry::Pin, int> bucket(const BucketId& id) {
+        return registry->acquire(path_of(id), bucket_layout());
+    }
     /// The committed record of an account.
     std::expected<std::optional<AccountState>, Error> account(const AccountId& id);
     /// The highest bucket number ever used in a class, 0 if none.
@@ -65,8 +67,10 @@ struct Store::Impl : Engine {
     using Engine::Engine;
 };
 
-/// One write transaction in the environment at `path`: change(transaction) returns 0 or a code. 0, or a code and nothing has changed.
-template <class F> int transact(Registry& registry, const std::filesystem::path& path, const Layout& layout, F&& change) {
+/// One write transaction in the environment at `path`: change(transaction) returns 0 or a code. 0, or a code
+/// and nothing has changed.
+template <class F>
+int transact(Registry& registry, const std::filesystem::path& path, const Layout& layout, F&& change) {
     int code = 0;
     {
         auto pin = registry.acquire(path, layout);

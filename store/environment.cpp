@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20, gibibyte = std::size_t{1} << 30;
 constexpr std::size_t smallest_map = 16 * mebibyte;
-constexpr unsigned max_readers = 512;  // read transactions at one moment: pool threads, the core, and lethectl's walks
+constexpr unsigned max_readers =
+    512;  // read transactions at one moment: pool threads, the core, and lethectl's walks
 
 /// Address space that maps may take; none if there is no limit.
 std::optional<std::size_t> address_budget() {
@@ -27,7 +28,8 @@ std::optional<std::size_t> address_budget() {
 #endif
 }
 
-// Maps are sparse: size costs address space only. With a limited address space a quarter of the budget goes to state.mdb.
+// Maps are sparse: size costs address space only. With a limited address space a quarter of the budget goes
+// to state.mdb.
 std::size_t state_map() {
     const auto budget = address_budget();
     return budget ? std::max(*budget / 4, smallest_map) : 64 * gibibyte;
@@ -37,7 +39,8 @@ std::size_t bucket_map() {
     return budget ? std::max(*budget / 2 / open_limit(), smallest_map) : 256 * gibibyte;
 }
 
-std::expected<MDB_env*, int> open_mapped(const std::filesystem::path& path, const Layout& layout, std::size_t map_size) {
+std::expected<MDB_env*, int> open_mapped(const std::filesystem::path& path, const Layout& layout,
+                                         std::size_t map_size) {
     MDB_env* env = nullptr;
     if (const int rc = mdb_env_create(&env); rc != 0) return std::unexpected(rc);
     int rc = mdb_env_set_maxdbs(env, static_cast<MDB_dbi>(layout.tables.size()));
@@ -70,19 +73,25 @@ Error to_error(int code) {
         case MDB_TXN_FULL:
         case ENOSPC:
         case EDQUOT:
-        case EFBIG: return {ErrorKind::full, code};
+        case EFBIG:
+            return {ErrorKind::full, code};
         case MDB_CORRUPTED:
         case MDB_PAGE_NOTFOUND:
         case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
         case MDB_BAD_VALSIZE:
-        case MDB_INCOMPATIBLE: return {ErrorKind::damaged, code};
+        case MDB_INCOMPATIBLE:
+            return {ErrorKind::damaged, code};
         case MDB_NOTFOUND:
-        case ENOENT: return {ErrorKind::not_found, code};
+        case ENOENT:
+            return {ErrorKind::not_found, code};
         case MDB_KEYEXIST:
-        case EEXIST: return {ErrorKind::exists, code};
-        case ESHUTDOWN: return {ErrorKind::closed, code};
-        default: return {ErrorKind::io, code};
+        case EEXIST:
+            return {ErrorKind::exists, code};
+        case ESHUTDOWN:
+            return {ErrorKind::closed, code};
+        default:
+            return {ErrorKind::io, code};
     }
 }
 
@@ -104,7 +113,8 @@ std::expected<std::unique_ptr<Environment>, int> Environment::open(const std::fi
 
 int Environment::open_tables(const Layout& layout, Access access) {
     MDB_txn* txn = nullptr;
-    if (const int rc = mdb_txn_begin(env_, nullptr, access == Access::existing ? MDB_RDONLY : 0, &txn); rc != 0) {
+    if (const int rc = mdb_txn_begin(env_, nullptr, access == Access::existing ? MDB_RDONLY : 0, &txn);
+        rc != 0) {
         return rc;
     }
     for (const char* name : layout.tables) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// LMDB environments and transactions as objects. The only header of this folder that shows LMDB, and only to this folder.
+// LMDB environments and transactions as objects. The only header of this folder that shows LMDB, and only to
+// this folder.
 //
 // Values seen through a transaction die with it: copy out. Codes are 0, an errno, or an LMDB code.
 #pragma once
@@ -34,8 +35,8 @@ enum class Access { existing, create };
 
 class Environment {
 public:
-    static std::expected<std::unique_ptr<Environment>, int> open(const std::filesystem::path& path, const Layout& layout,
-                                                                 Access access);
+    static std::expected<std::unique_ptr<Environment>, int> open(const std::filesystem::path& path,
+                                                                 const Layout& layout, Access access);
     ~Environment();
     Environment(const Environment&) = delete;
     MDB_env* handle() const { return env_; }
@@ -61,8 +62,10 @@ public:
     std::expected<std::optional<ByteView>, int> get(std::size_t table, ByteView key) const;
     std::expected<std::size_t, int> count(std::size_t table) const;
 
-    /// f(key, value) for every row whose key starts with `prefix`, from the first key >= `from` on, until f returns false.
-    template <class F> [[nodiscard]] int each(std::size_t table, ByteView prefix, ByteView from, F&& f) const {
+    /// f(key, value) for every row whose key starts with `prefix`, from the first key >= `from` on, until f
+    /// returns false.
+    template <class F>
+    [[nodiscard]] int each(std::size_t table, ByteView prefix, ByteView from, F&& f) const {
         MDB_cursor* cursor = nullptr;
         if (const int rc = mdb_cursor_open(txn_, env_.table(table), &cursor); rc != 0) return rc;
         MDB_val key = to_val(from), value{};

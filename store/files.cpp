@@ -79,12 +79,14 @@ namespace {
 
 std::expected<void, Problem> check_private(const std::filesystem::path& path, mode_t type, mode_t mode) {
     const bool directory = type == S_IFDIR;
-    struct stat st{};
+    struct stat st {};
     if (::lstat(path.c_str(), &st) != 0) {
-        return std::unexpected(problem(path, errno, "cannot be examined", "check the path and its permissions"));
+        return std::unexpected(
+            problem(path, errno, "cannot be examined", "check the path and its permissions"));
     }
     if ((st.st_mode & S_IFMT) != type) {
-        return std::unexpected(Problem{path.string() + (directory ? " is not a directory" : " is not a regular file") +
+        return std::unexpected(Problem{path.string() +
+                                       (directory ? " is not a directory" : " is not a regular file") +
                                        ": move it away"});
     }
     if (st.st_uid != ::geteuid()) {
@@ -92,8 +94,8 @@ std::expected<void, Problem> check_private(const std::filesystem::path& path, mo
             Problem{path.string() + " belongs to another user: chown it to the user the server runs as"});
     }
     if ((st.st_mode & 07777) != mode) {
-        return std::unexpected(Problem{path.string() + " must have mode " + (directory ? "0700" : "0600") + ": chmod " +
-                                       (directory ? "700 " : "600 ") + path.string()});
+        return std::unexpected(Problem{path.string() + " must have mode " + (directory ? "0700" : "0600") +
+                                       ": chmod " + (directory ? "700 " : "600 ") + path.string()});
     }
     return {};
 }

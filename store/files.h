@@ -28,7 +28,8 @@ private:
 
 // The functions below return 0 or an errno.
 
-/// Opens without following a link in the last component, close-on-exec; `create` makes a new file 0600 and fails if it exists.
+/// Opens without following a link in the last component, close-on-exec; `create` makes a new file 0600 and
+/// fails if it exists.
 enum class OpenMode { read, write, create };
 std::expected<File, int> open_file(const std::filesystem::path& path, OpenMode mode);
 [[nodiscard]] int write_at(int fd, ByteView bytes, std::uint64_t offset);

@@ -13,9 +13,12 @@ using crypto::Encoder;
 
 StateTable state_table(Table table) {
     switch (table) {
-        case Table::roster: return roster;
-        case Table::blocklist: return blocklist;
-        case Table::settings: return settings;
+        case Table::roster:
+            return roster;
+        case Table::blocklist:
+            return blocklist;
+        case Table::settings:
+            return settings;
     }
     std::abort();
 }
@@ -82,7 +85,8 @@ std::array<std::uint8_t, 32> row_key(const AccountId& account, const BlindKey& k
 std::array<std::uint8_t, 20> head_key(const LogPrefix& prefix, std::uint32_t segment) {
     std::array<std::uint8_t, 20> out;
     std::ranges::copy(prefix.bytes, out.begin());
-    for (int i = 0; i < 4; ++i) out[16 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(segment >> (24 - 8 * i));
+    for (int i = 0; i < 4; ++i)
+        out[16 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(segment >> (24 - 8 * i));
     return out;
 }
 
@@ -121,9 +125,12 @@ std::array<std::uint8_t, 25> slot_associated_data(Part part, const SlotRef& slot
 
 std::string_view class_directory(ClassId cls) {
     switch (cls) {
-        case ClassId::archive: return "archive";
-        case ClassId::letterbox: return "letterbox";
-        case ClassId::subscriptions: return "subscriptions";
+        case ClassId::archive:
+            return "archive";
+        case ClassId::letterbox:
+            return "letterbox";
+        case ClassId::subscriptions:
+            return "subscriptions";
     }
     std::abort();
 }

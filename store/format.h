@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Every constant and every encoding of what this folder writes, beside FORMAT.md. Integers are big-endian. Decoders are strict: what
-// decodes re-encodes to the same bytes.
+// Every constant and every encoding of what this folder writes, beside FORMAT.md. Integers are big-endian.
+// Decoders are strict: what decodes re-encodes to the same bytes.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace lethe::store::format {
 inline constexpr std::uint32_t version = 1;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
-inline constexpr std::array<const char*, 5> state_tables{"meta", "accounts", "roster", "blocklist", "settings"};
+inline constexpr std::array<const char*, 5> state_tables{"meta", "accounts", "roster", "blocklist",
+                                                         "settings"};
 inline constexpr std::array<const char*, 3> bucket_tables{"info", "heads", "entries"};
 enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings };
 enum BucketTable : std::size_t { info, heads, entries };
@@ -69,11 +70,14 @@ Owner owner_of(const BucketId& id);  ///< class ‖ number ‖ zeros
 std::optional<BucketId> bucket_of(const Owner& owner);
 /// part ‖ index ‖ generation ‖ owner
 std::array<std::uint8_t, 25> slot_associated_data(Part part, const SlotRef& slot, const Owner& owner);
-// Offsets inside a slot. All that matters lies in the first 512 bytes, which disks write whole; what follows is random.
-inline constexpr std::size_t slot_part = 0, slot_generation = 4, slot_owner = 8, slot_nonce = 24, slot_sealed = 48, slot_end = 128;
+// Offsets inside a slot. All that matters lies in the first 512 bytes, which disks write whole; what follows
+// is random.
+inline constexpr std::size_t slot_part = 0, slot_generation = 4, slot_owner = 8, slot_nonce = 24,
+                             slot_sealed = 48, slot_end = 128;
 
 // Names below DATA.
-inline constexpr std::string_view state_file = "state.mdb", keyring_file = "keyring", lock_file = "lock", buckets_directory = "buckets";
+inline constexpr std::string_view state_file = "state.mdb", keyring_file = "keyring", lock_file = "lock",
+                                  buckets_directory = "buckets";
 inline constexpr std::array<ClassId, 3> classes{ClassId::archive, ClassId::letterbox, ClassId::subscriptions};
 std::string_view class_directory(ClassId cls);
 std::filesystem::path bucket_path(const std::filesystem::path& data, const BucketId& id);

@@ -31,12 +31,15 @@ void Group::commit() {
     engine_.hand_over(std::move(completions));
 }
 
-/// Appending to a bucket that is gone fails before anything of the change is applied; erasing from one is done already.
+/// Appending to a bucket that is gone fails before anything of the change is applied; erasing from one is
+/// done already.
 void Group::refuse_dead_buckets() {
     for (auto& member : members_) {
         auto& logs = member.change.logs;
-        std::erase_if(logs, [&](const LogEdit& edit) { return !edit.value && !engine_.buckets.alive(edit.bucket); });
-        const auto dead = std::ranges::find_if(logs, [&](const LogEdit& e) { return !engine_.buckets.alive(e.bucket); });
+        std::erase_if(
+            logs, [&](const LogEdit& edit) { return !edit.value && !engine_.buckets.alive(edit.bucket); });
+        const auto dead =
+            std::ranges::find_if(logs, [&](const LogEdit& e) { return !engine_.buckets.alive(e.bucket); });
         if (dead == logs.end() || !member.result) continue;
         member.result = std::unexpected(Error{ErrorKind::closed, ESHUTDOWN});
     }
@@ -72,33 +75,37 @@ void Group::commit_buckets() {
         std::vector<Member*> members;
         for (auto& member : members_) {
             const auto& logs = member.change.logs;
-            if (member.result && std::ranges::find(logs, id, &LogEdit::bucket) != logs.end()) members.push_back(&member);
+            if (member.result && std::ranges::find(logs, id, &LogEdit::bucket) != logs.end())
+                members.push_back(&member);
         }
-        commit_one(engine_.path_of(id), bucket_layout(), std::move(members), [&](WriteTransaction& txn, const Member& member) {
-            for (const auto& edit : member.change.logs) {
-                if (edit.bucket != id) continue;
-                const int code =
-                    edit.value ? txn.put(edit.table, edit.key, edit.value->view()) : txn.erase(edit.table, edit.key);
-                if (code != 0) return code;
-            }
-            return 0;
-        });
+        commit_one(engine_.path_of(id), bucket_layout(), std::move(members),
+                   [&](WriteTransaction& txn, const Member& member) {
+                       for (const auto& edit : member.change.logs) {
+                           if (edit.bucket != id) continue;
+                           const int code = edit.value ? txn.put(edit.table, edit.key, edit.value->view())
+                                                       : txn.erase(edit.table, edit.key);
+                           if (code != 0) return code;
+                       }
+                       return 0;
+                   });
     }
 }
 
 void Group::commit_state() {
     std::vector<Member*> members;
     for (auto& member : members_) {
-        if (member.result && (!member.change.rows.empty() || member.change.account)) members.push_back(&member);
+        if (member.result && (!member.change.rows.empty() || member.change.account))
+            members.push_back(&member);
     }
-    commit_one(engine_.state_path(), state_layout(), std::move(members), [](WriteTransaction& txn, const Member& member) {
-        for (const auto& edit : member.change.rows) {
-            const int code =
-                edit.value ? txn.put(edit.table, edit.key, edit.value->view()) : txn.erase(edit.table, edit.key);
-            if (code != 0) return code;
-        }
-        return member.change.account ? apply_account(txn, member) : 0;
-    });
+    commit_one(engine_.state_path(), state_layout(), std::move(members),
+               [](WriteTransaction& txn, const Member& member) {
+                   for (const auto& edit : member.change.rows) {
+                       const int code = edit.value ? txn.put(edit.table, edit.key, edit.value->view())
+                                                   : txn.erase(edit.table, edit.key);
+                       if (code != 0) return code;
+                   }
+                   return member.change.account ? apply_account(txn, member) : 0;
+               });
 }
 
 }  // namespace lethe::store

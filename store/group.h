@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One group: changes that become durable together. Keyring slots first, then archive buckets, then letterbox and subscriptions, then state.mdb,
-// then the overwriting of replaced slots; then everybody is told.
+// One group: changes that become durable together. Keyring slots first, then archive buckets, then letterbox
+// and subscriptions, then state.mdb, then the overwriting of replaced slots; then everybody is told.
 //
-// A transaction that fails is replayed change by change, so that each failure reaches its own sender; a change that failed takes no part in
-// what comes after.
+// A transaction that fails is replayed change by change, so that each failure reaches its own sender; a
+// change that failed takes no part in what comes after.
 #pragma once
 #include <vector>
 
@@ -14,7 +14,8 @@ namespace lethe::store {
 class Group {
 public:
     explicit Group(Engine& engine) : engine_(engine) {}
-    /// False if another change of the same account's life waits: what the second needs to know is not committed yet.
+    /// False if another change of the same account's life waits: what the second needs to know is not
+    /// committed yet.
     bool takes(const Change& change) const;
     void add(Change change, Completion done);
     /// Commits and hands over the completions; the group is empty afterwards.
@@ -25,7 +26,7 @@ private:
         Change change;
         Completion done;
         Result result;
-        std::optional<AccountState> current;     ///< what is committed for change.account
+        std::optional<AccountState> current;      ///< what is committed for change.account
         std::optional<format::SlotRef> replaced;  ///< its slot, if a key lies there
         std::optional<format::SlotRef> fresh;
     };
@@ -39,7 +40,8 @@ private:
     void commit_buckets();
     void commit_state();
     template <class Apply>
-    void commit_one(const std::filesystem::path& path, const Layout& layout, std::vector<Member*> members, Apply apply);
+    void commit_one(const std::filesystem::path& path, const Layout& layout, std::vector<Member*> members,
+                    Apply apply);
 
     Engine& engine_;
     std::vector<Member> members_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The life of an account inside a group: its new key is on disk before the record that names it, the old one is overwritten after.
+// The life of an account inside a group: its new key is on disk before the record that names it, the old one
+// is overwritten after.
 #include "store/group.h"
 
 namespace lethe::store {
@@ -15,8 +16,10 @@ Result Group::prepare_account(Member& member) {
     bool key_lives = false;
     if (member.current) {
         const auto content = engine_.keyring->read(format::Part::account, owner, member.current->slot);
-        if (!content && content.error() == Keyring::Unreadable::io) return std::unexpected(Error{ErrorKind::io, EIO});
-        // A dead slot means an erasure whose second half failed: for everybody the account is gone. Its slot may belong to another.
+        if (!content && content.error() == Keyring::Unreadable::io)
+            return std::unexpected(Error{ErrorKind::io, EIO});
+        // A dead slot means an erasure whose second half failed: for everybody the account is gone. Its slot
+        // may belong to another.
         key_lives = content || content.error() == Keyring::Unreadable::damaged;
     }
     if (edit.kind == Kind::create) {
@@ -44,7 +47,8 @@ void Group::prepare_accounts() {
         member.result = prepare_account(member);
         if (!member.result) continue;
         any = any || member.fresh || member.replaced;
-        if (member.change.account->kind == Kind::erase && member.replaced) engine_.keyring->doom(*member.replaced);
+        if (member.change.account->kind == Kind::erase && member.replaced)
+            engine_.keyring->doom(*member.replaced);
     }
     if (!any) return;
     const auto flushed = engine_.keyring->flush();
@@ -80,7 +84,8 @@ void Group::settle_accounts() {
     if (!any) return;
     const auto flushed = engine_.keyring->flush();
     if (flushed) return;
-    // Committed, but the old key may still be on disk: that is not what was asked for. Later flushes and the next open try again.
+    // Committed, but the old key may still be on disk: that is not what was asked for. Later flushes and the
+    // next open try again.
     for (auto& member : members_) {
         if (member.result && member.fresh && member.replaced) member.result = flushed;
     }

@@ -25,14 +25,17 @@ constexpr std::size_t tag_size = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 static_assert(format::slot_nonce + nonce_size == format::slot_sealed);
 static_assert(format::slot_sealed + SlotPlain::size + tag_size == format::slot_end);
 
-// Block 0: magic (16) ‖ version (4) ‖ nonce ‖ tag of an empty message with the 20 bytes before as associated data: it opens under the right
-// key only. Then zeros.
+// Block 0: magic (16) ‖ version (4) ‖ nonce ‖ tag of an empty message with the 20 bytes before as associated
+// data: it opens under the right key only. Then zeros.
 constexpr std::size_t head_ad = 20, head_nonce = 20, head_tag = head_nonce + nonce_size;
-constexpr std::array<std::uint8_t, 16> magic{'l', 'e', 't', 'h', 'e', ' ', 'k', 'e', 'y', 'r', 'i', 'n', 'g', 0, 0, 0};
+constexpr std::array<std::uint8_t, 16> magic{'l', 'e', 't', 'h', 'e', ' ', 'k', 'e',
+                                             'y', 'r', 'i', 'n', 'g', 0,   0,   0};
 
 std::uint64_t offset_of(std::uint32_t index) { return std::uint64_t{index} * block_size; }
 
-void put_u32(std::span<std::uint8_t> out, std::uint32_t v) { std::ranges::copy(format::encode_u32(v), out.begin()); }
+void put_u32(std::span<std::uint8_t> out, std::uint32_t v) {
+    std::ranges::copy(format::encode_u32(v), out.begin());
+}
 std::uint32_t get_u32(ByteView in) { return *format::decode_u32(in.first(4)); }
 
 SlotPlain encode_plain(const Keyring::SlotKey& key, const BucketSpan& span) {
@@ -71,7 +74,8 @@ bool head_is_authentic(const Block& block, const crypto::KeyringKey& key) {
         std::uint8_t none = 0;
         unsigned long long length = 0;
         return crypto_aead_xchacha20poly1305_ietf_decrypt(&none, &length, nullptr, &block[head_tag], tag_size,
-                                                          block.data(), head_ad, &block[head_nonce], k.data()) == 0;
+                                                          block.data(), head_ad, &block[head_nonce],
+                                                          k.data()) == 0;
     });
 }
 
@@ -85,8 +89,8 @@ int Keyring::create(const std::filesystem::path& path, const crypto::KeyringKey&
     put_u32(std::span(block).subspan(magic.size()), format::version);
     randombytes_buf(&block[head_nonce], nonce_size);
     key.with_bytes([&](auto k) {
-        crypto_aead_xchacha20poly1305_ietf_encrypt(&block[head_tag], nullptr, nullptr, 0, block.data(), head_ad, nullptr,
-                                                   &block[head_nonce], k.data());
+        crypto_aead_xchacha20poly1305_ietf_encrypt(&block[head_tag], nullptr, nullptr, 0, block.data(),
+                                                   head_ad, nullptr, &block[head_nonce], k.data());
     });
     if (const int code = write_at(file->fd(), block, 0); code != 0) return code;
     return sync(file->fd());
@@ -96,12 +100,13 @@ std::expected<std::unique_ptr<Keyring>, Problem> Keyring::open(const std::filesy
                                                                const crypto::KeyringKey& key) {
     auto file = open_file(path, OpenMode::write);
     if (!file) {
-        return std::unexpected(problem(path, file.error(), "cannot be opened", "check the path and its permissions"));
+        return std::unexpected(
+            problem(path, file.error(), "cannot be opened", "check the path and its permissions"));
     }
     Block block;
     if (const int code = read_at(file->fd(), block, 0); code != 0) {
-        return std::unexpected(
-            problem(path, code, "cannot be read", "without its keyring this data directory is lost; start a new one"));
+        return std::unexpected(problem(path, code, "cannot be read",
+                                       "without its keyring this data directory is lost; start a new one"));
     }
     if (!std::equal(magic.begin(), magic.end(), block.begin())) {
         return std::unexpected(
@@ -122,7 +127,7 @@ std::expected<std::unique_ptr<Keyring>, Problem> Keyring::open(const std::filesy
 }
 
 std::expected<void, Problem> Keyring::scan(const std::filesystem::path& path) {
-    struct stat st{};
+    struct stat st {};
     if (::fstat(file_.fd(), &st) != 0) {
         return std::unexpected(problem(path, errno, "cannot be examined", "check the disk"));
     }
@@ -161,7 +166,8 @@ std::expected<Keyring::Content, Keyring::Unreadable> Keyring::read(Part part, co
     }
     const ByteView view(bytes);
     const auto found = static_cast<Part>(view[format::slot_part]);
-    const bool own_head = found == part && get_u32(view.subspan(format::slot_generation)) == slot.generation &&
+    const bool own_head = found == part &&
+                          get_u32(view.subspan(format::slot_generation)) == slot.generation &&
                           std::ranges::equal(view.subspan(format::slot_owner, owner.size()), owner);
     if (!own_head) {
         const bool sane = found == Part::free || found == Part::account || found == Part::bucket;
@@ -171,9 +177,10 @@ std::expected<Keyring::Content, Keyring::Unreadable> Keyring::read(Part part, co
     bool authentic = false;
     const auto plain = SlotPlain::make([&](std::span<std::uint8_t, SlotPlain::size> out) {
         key_.with_bytes([&](auto k) {
-            authentic = crypto_aead_xchacha20poly1305_ietf_decrypt(
-                            out.data(), nullptr, nullptr, &bytes[format::slot_sealed], SlotPlain::size + tag_size,
-                            ad.data(), ad.size(), &bytes[format::slot_nonce], k.data()) == 0;
+            authentic =
+                crypto_aead_xchacha20poly1305_ietf_decrypt(
+                    out.data(), nullptr, nullptr, &bytes[format::slot_sealed], SlotPlain::size + tag_size,
+                    ad.data(), ad.size(), &bytes[format::slot_nonce], k.data()) == 0;
         });
     });
     auto content = authentic ? decode_plain(plain) : std::nullopt;
@@ -204,9 +211,9 @@ std::expected<Keyring::SlotRef, Error> Keyring::write(Part part, const Owner& ow
     const auto plain = encode_plain(key, span);
     plain.with_bytes([&](auto bytes) {
         key_.with_bytes([&](auto k) {
-            crypto_aead_xchacha20poly1305_ietf_encrypt(&block[format::slot_sealed], nullptr, bytes.data(), bytes.size(),
-                                                       ad.data(), ad.size(), nullptr, &block[format::slot_nonce],
-                                                       k.data());
+            crypto_aead_xchacha20poly1305_ietf_encrypt(&block[format::slot_sealed], nullptr, bytes.data(),
+                                                       bytes.size(), ad.data(), ad.size(), nullptr,
+                                                       &block[format::slot_nonce], k.data());
         });
     });
     const std::lock_guard lock(io_);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The keyring file: account and bucket keys, each in a 4 KiB slot of its own that is written once and overwritten once, in place.
+// The keyring file: account and bucket keys, each in a 4 KiB slot of its own that is written once and
+// overwritten once, in place.
 //
-// Outside LMDB, because LMDB copies what it changes; never mapped, because a mapping is written back whenever the kernel likes.
-// Thread: read() from any thread; everything else from the writer thread (or before it starts).
+// Outside LMDB, because LMDB copies what it changes; never mapped, because a mapping is written back whenever
+// the kernel likes. Thread: read() from any thread; everything else from the writer thread (or before it
+// starts).
 #pragma once
 #include <expected>
 #include <filesystem>
@@ -47,7 +49,8 @@ public:
     std::expected<Content, Unreadable> read(Part part, const Owner& owner, const SlotRef& slot) const;
 
     /// Takes a free slot and writes the key into it. Durable after the next flush().
-    std::expected<SlotRef, Error> write(Part part, const Owner& owner, const SlotKey& key, const BucketSpan& span);
+    std::expected<SlotRef, Error> write(Part part, const Owner& owner, const SlotKey& key,
+                                        const BucketSpan& span);
     /// The slot is to be overwritten by the next flush(); by every further one until one succeeds.
     void doom(const SlotRef& slot);
     /// Overwrites what is doomed, and syncs. Only then doomed slots are free again.
@@ -66,7 +69,7 @@ private:
 
     File file_;
     const crypto::KeyringKey& key_;
-    mutable std::mutex io_;  ///< no reader sees half a slot
+    mutable std::mutex io_;    ///< no reader sees half a slot
     std::uint32_t slots_ = 0;  ///< slots are 1..slots_
     std::vector<SlotRef> free_, doomed_;
     std::vector<Listed> listed_;

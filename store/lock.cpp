@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view running = "running\n", clean = "closed.\n";
 
 struct flock whole_file() {
-    struct flock range{};
+    struct flock range {};
     range.l_type = F_WRLCK;
     range.l_whence = SEEK_SET;
     return range;
@@ -25,7 +25,8 @@ struct flock whole_file() {
 
 }  // namespace
 
-// Open-file-description locks: like flock(2), but they can be asked about without taking them, so that a look never gets into the way of a start.
+// Open-file-description locks: like flock(2), but they can be asked about without taking them, so that a look
+// never gets into the way of a start.
 std::expected<DataLock, Problem> lock_data(const std::filesystem::path& data) {
     const auto path = data / format::lock_file;
     auto file = open_file(path, OpenMode::create);
@@ -35,7 +36,8 @@ std::expected<DataLock, Problem> lock_data(const std::filesystem::path& data) {
         file = open_file(path, OpenMode::write);
     }
     if (!file) {
-        return std::unexpected(problem(path, file.error(), "cannot be opened", "check the disk and its permissions"));
+        return std::unexpected(
+            problem(path, file.error(), "cannot be opened", "check the disk and its permissions"));
     }
     auto range = whole_file();
     if (::fcntl(file->fd(), F_OFD_SETLK, &range) != 0) {
@@ -43,14 +45,16 @@ std::expected<DataLock, Problem> lock_data(const std::filesystem::path& data) {
             return std::unexpected(problem(path, errno, "cannot be locked", "use a file system with locks"));
         }
         return std::unexpected(
-            Problem{path.string() + " is held by another process: stop the server that uses this data directory first"});
+            Problem{path.string() +
+                    " is held by another process: stop the server that uses this data directory first"});
     }
     DataLock lock{std::move(*file), created};
     std::array<std::uint8_t, clean.size()> word{};
     if (!created && read_at(lock.file.fd(), word, 0) == 0) lock.ended_cleanly = as_text(word) == clean;
     int code = write_at(lock.file.fd(), as_bytes(running), 0);
     if (code == 0) code = sync(lock.file.fd());
-    // A full disk must not hinder destruction: the file keeps its size, so this can fail only when it is new or the disk is broken.
+    // A full disk must not hinder destruction: the file keeps its size, so this can fail only when it is new
+    // or the disk is broken.
     if (code != 0 && !(code == ENOSPC && created)) {
         return std::unexpected(problem(path, code, "cannot be written", "check the disk"));
     }

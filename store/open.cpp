@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Making a data directory, and opening one: what must not start is refused, what a crash left half done is finished.
+// Making a data directory, and opening one: what must not start is refused, what a crash left half done is
+// finished.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -29,7 +30,8 @@ Checked make_data_directory(const fs::path& data) {
     if (auto checked = check_private_directory(data); !checked) return checked;
     std::error_code error;
     if (!fs::is_empty(data, error) || error) {
-        return std::unexpected(Problem{data.string() + " is not empty: name a directory that does not exist yet"});
+        return std::unexpected(
+            Problem{data.string() + " is not empty: name a directory that does not exist yet"});
     }
     return {};
 }
@@ -66,13 +68,14 @@ Checked check_permissions(const fs::path& data) {
             if (!bucket_of_file(it->path())) continue;
             if (auto checked = check_private_file(it->path()); !checked) return checked;
         }
-        if (error) return std::unexpected(problem(directory, error.value(), "cannot be listed", "check the disk"));
+        if (error)
+            return std::unexpected(problem(directory, error.value(), "cannot be listed", "check the disk"));
     }
     return {};
 }
 
-Checked check_version(const fs::path& path, const ReadTransaction& txn, std::string_view key, std::uint32_t known,
-                      std::string_view what) {
+Checked check_version(const fs::path& path, const ReadTransaction& txn, std::string_view key,
+                      std::uint32_t known, std::string_view what) {
     const auto value = txn.get(0, as_bytes(key));
     const auto number = value && *value ? format::decode_u32(**value) : std::nullopt;
     if (!number) {
@@ -80,8 +83,8 @@ Checked check_version(const fs::path& path, const ReadTransaction& txn, std::str
                                        ": check that the data directory is the right one"});
     }
     if (*number == known) return {};
-    return std::unexpected(Problem{path.string() + " has " + std::string(what) + " " + std::to_string(*number) +
-                                   ", this program reads " + std::to_string(known) +
+    return std::unexpected(Problem{path.string() + " has " + std::string(what) + " " +
+                                   std::to_string(*number) + ", this program reads " + std::to_string(known) +
                                    ": use the program version that wrote it"});
 }
 
@@ -89,9 +92,10 @@ Checked check_version(const fs::path& path, const ReadTransaction& txn, std::str
 Checked check_state(const fs::path& path, Depth depth) {
     if (const auto health = check_environment(path, depth); health != Health::sound) {
         return std::unexpected(Problem{
-            path.string() + (health == Health::damaged
-                                 ? " is damaged: move the data directory away, then restore a backup or start a new one"
-                                 : " cannot be checked: give the server memory and processes to fork a child")});
+            path.string() +
+            (health == Health::damaged
+                 ? " is damaged: move the data directory away, then restore a backup or start a new one"
+                 : " cannot be checked: give the server memory and processes to fork a child")});
     }
     const Layout meta_only{std::span(format::state_tables).first(1), state_layout().map_size};
     const auto env = Environment::open(path, meta_only, Access::existing);
@@ -101,9 +105,11 @@ Checked check_state(const fs::path& path, Depth depth) {
     }
     const ReadTransaction txn(**env);
     if (txn.code() != 0) {
-        return std::unexpected(Problem{path.string() + " cannot be read (" + mdb_strerror(txn.code()) + "): check the disk"});
+        return std::unexpected(
+            Problem{path.string() + " cannot be read (" + mdb_strerror(txn.code()) + "): check the disk"});
     }
-    if (auto ok = check_version(path, txn, format::key_format, format::version, "format version"); !ok) return ok;
+    if (auto ok = check_version(path, txn, format::key_format, format::version, "format version"); !ok)
+        return ok;
     return check_version(path, txn, format::key_jid_normalisation, xmpp::jid_normalisation_version,
                          "address normalisation version");
 }
@@ -137,13 +143,15 @@ std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     if (auto checked = check_private_directory(data); !checked) return std::unexpected(checked.error());
     std::error_code error;
     if (!fs::exists(data / format::state_file, error)) {
-        return std::unexpected(Problem{data.string() + " holds no state.mdb: make a data directory with lethectl init"});
+        return std::unexpected(
+            Problem{data.string() + " holds no state.mdb: make a data directory with lethectl init"});
     }
     auto lock = lock_data(data);
     if (!lock) return std::unexpected(lock.error());
     if (auto checked = check_permissions(data); !checked) return std::unexpected(checked.error());
     const Depth depth = lock->ended_cleanly ? Depth::ends : Depth::all;
-    if (auto checked = check_state(data / format::state_file, depth); !checked) return std::unexpected(checked.error());
+    if (auto checked = check_state(data / format::state_file, depth); !checked)
+        return std::unexpected(checked.error());
 
     auto impl = std::make_unique<Impl>(std::move(options));
     impl->lock = std::move(lock->file);

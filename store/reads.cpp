@@ -9,7 +9,8 @@ namespace lethe::store {
 namespace {
 
 /// f(transaction) in the environment behind `pin`; its code, or what beginning failed with.
-template <class F> int read_in(const std::expected<Registry::Pin, int>& pin, F&& f) {
+template <class F>
+int read_in(const std::expected<Registry::Pin, int>& pin, F&& f) {
     if (!pin) return pin.error();
     const ReadTransaction txn(**pin);
     if (txn.code() != 0) return txn.code();
@@ -28,7 +29,8 @@ std::expected<std::optional<AccountRow>, Error> Store::account(const AccountId& 
         if (!*state) return std::nullopt;
         auto content = impl_->keyring->read(format::Part::account, format::owner_of(id), (*state)->slot);
         if (content) return AccountRow{retag<crypto::AccountKey>(content->key), std::move((*state)->record)};
-        // The account may have got a new key between the two looks; twice the same slot means that it has not.
+        // The account may have got a new key between the two looks; twice the same slot means that it has
+        // not.
         if (last == (*state)->slot) {
             if (content.error() == Keyring::Unreadable::dead) return std::nullopt;
             const bool io = content.error() == Keyring::Unreadable::io;
@@ -50,13 +52,15 @@ std::size_t Store::account_count() const {
 std::expected<std::vector<Row>, Error> Store::rows(Table table, const AccountId& account) const {
     std::vector<Row> out;
     const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
-        return txn.each(format::state_table(table), account.view(), account.view(), [&](ByteView key, ByteView value) {
-            Row row{{}, Sealed::from_disk(value)};
-            if (key.size() != AccountId::size + BlindKey::size) return true;  // not a row this program wrote
-            std::ranges::copy(key.subspan(AccountId::size), row.key.bytes.begin());
-            out.push_back(std::move(row));
-            return true;
-        });
+        return txn.each(format::state_table(table), account.view(), account.view(),
+                        [&](ByteView key, ByteView value) {
+                            Row row{{}, Sealed::from_disk(value)};
+                            if (key.size() != AccountId::size + BlindKey::size)
+                                return true;  // not a row this program wrote
+                            std::ranges::copy(key.subspan(AccountId::size), row.key.bytes.begin());
+                            out.push_back(std::move(row));
+                            return true;
+                        });
     });
     if (code != 0) return std::unexpected(to_error(code));
     return out;
@@ -83,23 +87,28 @@ std::expected<crypto::BucketKey, Error> Store::bucket_key(const BucketId& id) co
     const auto content = impl_->keyring->read(format::Part::bucket, format::owner_of(id), entry->slot);
     if (content) return retag<crypto::BucketKey>(content->key);
     switch (content.error()) {
-        case Keyring::Unreadable::dead: return std::unexpected(Error{ErrorKind::not_found, ENOENT});
-        case Keyring::Unreadable::damaged: return std::unexpected(Error{ErrorKind::damaged, 0});
-        case Keyring::Unreadable::io: break;
+        case Keyring::Unreadable::dead:
+            return std::unexpected(Error{ErrorKind::not_found, ENOENT});
+        case Keyring::Unreadable::damaged:
+            return std::unexpected(Error{ErrorKind::damaged, 0});
+        case Keyring::Unreadable::io:
+            break;
     }
     return std::unexpected(Error{ErrorKind::io, EIO});
 }
 
 namespace {
 
-template <class F> int read_bucket(Engine& engine, const BucketId& id, F&& f) {
+template <class F>
+int read_bucket(Engine& engine, const BucketId& id, F&& f) {
     if (!engine.buckets.alive(id)) return ENOENT;
     return read_in(engine.bucket(id), std::forward<F>(f));
 }
 
 }  // namespace
 
-std::expected<std::vector<Store::Header>, Error> Store::headers(const BucketId& id, const LogPrefix& prefix) const {
+std::expected<std::vector<Store::Header>, Error> Store::headers(const BucketId& id,
+                                                                const LogPrefix& prefix) const {
     std::vector<Header> out;
     const int code = read_bucket(*impl_, id, [&](const ReadTransaction& txn) {
         return txn.each(format::heads, prefix.view(), prefix.view(), [&](ByteView key, ByteView value) {

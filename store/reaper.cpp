@@ -19,7 +19,7 @@ constexpr off_t truncation_step = off_t{32} << 20;
 int truncate_in_steps(const std::filesystem::path& path) {
     const auto file = open_file(path, OpenMode::write);
     if (!file) return file.error() == ENOENT ? 0 : file.error();
-    struct stat st{};
+    struct stat st {};
     if (::fstat(file->fd(), &st) != 0) return errno;
     for (off_t size = st.st_size; size > 0;) {
         size = size > truncation_step ? size - truncation_step : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Removes dead bucket files on a thread of its own: unlinking a gigabyte at once stalls every other user of the file system, so a file is
-// truncated in steps first. Idempotent: what is not there is removed already.
+// Removes dead bucket files on a thread of its own: unlinking a gigabyte at once stalls every other user of
+// the file system, so a file is truncated in steps first. Idempotent: what is not there is removed already.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -18,9 +18,11 @@ public:
     using Done = std::move_only_function<void(Result)>;
     Reaper();
     ~Reaper();
-    /// Does what was posted, then ends the thread. Later posts are answered with ErrorKind::closed; the next open resumes them.
+    /// Does what was posted, then ends the thread. Later posts are answered with ErrorKind::closed; the next
+    /// open resumes them.
     void finish();
-    /// Truncates and unlinks `environment` and its lock file, syncs the directory; then calls done on the reaper's thread.
+    /// Truncates and unlinks `environment` and its lock file, syncs the directory; then calls done on the
+    /// reaper's thread.
     void post(std::filesystem::path environment, Done done);
 
 private:

@@ -27,7 +27,8 @@ std::expected<void, Problem> flush(Engine& engine) {
 
 enum class Named { live, dead, damaged };
 
-Named look(const std::map<std::uint32_t, Keyring::Listed>& listed, const AccountId& id, const format::SlotRef& slot) {
+Named look(const std::map<std::uint32_t, Keyring::Listed>& listed, const AccountId& id,
+           const format::SlotRef& slot) {
     const auto it = listed.find(slot.index);
     if (it == listed.end()) return Named::dead;  // free, or beyond the end
     const auto& found = it->second;
@@ -36,19 +37,21 @@ Named look(const std::map<std::uint32_t, Keyring::Listed>& listed, const Account
     return own ? Named::live : Named::dead;
 }
 
-/// Rows of accounts whose key is gone. A full disk may postpone this to the next open: without the key the account is gone for everybody.
+/// Rows of accounts whose key is gone. A full disk may postpone this to the next open: without the key the
+/// account is gone for everybody.
 void finish_erasures(Engine& engine, const std::vector<AccountId>& dead) {
     if (dead.empty()) return;
-    static_cast<void>(transact(*engine.registry, engine.state_path(), state_layout(), [&](WriteTransaction& txn) {
-        int code = 0;
-        for (const auto& id : dead) {
-            for (const auto table : {format::roster, format::blocklist, format::settings}) {
-                if (code == 0) code = txn.erase_prefix(table, id.view());
+    static_cast<void>(
+        transact(*engine.registry, engine.state_path(), state_layout(), [&](WriteTransaction& txn) {
+            int code = 0;
+            for (const auto& id : dead) {
+                for (const auto table : {format::roster, format::blocklist, format::settings}) {
+                    if (code == 0) code = txn.erase_prefix(table, id.view());
+                }
+                if (code == 0) code = txn.erase(format::accounts, id.view());
             }
-            if (code == 0) code = txn.erase(format::accounts, id.view());
-        }
-        return code;
-    }));
+            return code;
+        }));
 }
 
 }  // namespace
@@ -114,7 +117,8 @@ std::expected<std::set<BucketId>, Problem> buckets_on_disk(const Engine& engine)
         for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
             if (const auto id = bucket_of_file(it->path())) out.insert(*id);
         }
-        if (error) return std::unexpected(problem(directory, error.value(), "cannot be listed", "check the disk"));
+        if (error)
+            return std::unexpected(problem(directory, error.value(), "cannot be listed", "check the disk"));
     }
     return out;
 }
@@ -164,7 +168,8 @@ std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Dept
         if (listed.part != Part::bucket) continue;
         const auto id = format::bucket_of(listed.owner);
         if (!id || engine.buckets.find(*id)) {
-            engine.keyring->doom(listed.slot);  // a damaged head, or a second key for one bucket: no use of it is right
+            engine.keyring->doom(
+                listed.slot);  // a damaged head, or a second key for one bucket: no use of it is right
             continue;
         }
         engine.buckets.set(*id, examine(engine, *id, listed.slot, depth));

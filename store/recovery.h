@@ -14,9 +14,11 @@ namespace lethe::store {
 /// The bucket that an environment or a lock file below buckets/ belongs to.
 std::optional<BucketId> bucket_of_file(const std::filesystem::path& file);
 
-/// Overwrites account slots that no committed record names; finishes erasures whose slot is dead and whose record is not.
+/// Overwrites account slots that no committed record names; finishes erasures whose slot is dead and whose
+/// record is not.
 std::expected<void, Problem> recover_accounts(Engine& engine);
-/// Fills engine.buckets. Returns the buckets that have files and no key: their destruction, or their creation, was cut short.
+/// Fills engine.buckets. Returns the buckets that have files and no key: their destruction, or their
+/// creation, was cut short.
 std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Depth depth);
 
 }  // namespace lethe::store

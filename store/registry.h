@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Every open environment of this process, by path: LMDB must not see one file opened twice. Opened when first used; the least recently
-// used one without users is closed when there are too many.
+// Every open environment of this process, by path: LMDB must not see one file opened twice. Opened when first
+// used; the least recently used one without users is closed when there are too many.
 //
 // Thread: any. A Pin keeps its environment open; hold it for one short transaction.
 #pragma once
@@ -47,7 +47,8 @@ public:
     /// The environment at `path`, opened if it is not. ESHUTDOWN once retired.
     std::expected<Pin, int> acquire(const std::filesystem::path& path, const Layout& layout,
                                     Access access = Access::existing);
-    /// Waits for the last pin, then closes; the next acquire opens it afresh. LMDB needs that after some failures.
+    /// Waits for the last pin, then closes; the next acquire opens it afresh. LMDB needs that after some
+    /// failures.
     void close(const std::filesystem::path& path);
     /// From now on acquire fails; returns when the last pin is gone and the environment is closed.
     void retire(const std::filesystem::path& path);

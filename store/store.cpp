@@ -23,11 +23,16 @@ Batch& Batch::erase(Table table, const AccountId& account, const BlindKey& key) 
 }
 
 namespace {
-template <std::size_t N> Bytes to_bytes(const std::array<std::uint8_t, N>& key) { return Bytes(key.begin(), key.end()); }
+template <std::size_t N>
+Bytes to_bytes(const std::array<std::uint8_t, N>& key) {
+    return Bytes(key.begin(), key.end());
+}
 }  // namespace
 
-Batch& Batch::put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment, Sealed header) {
-    impl_->logs.push_back({bucket, format::heads, to_bytes(format::head_key(prefix, segment)), std::move(header)});
+Batch& Batch::put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment,
+                         Sealed header) {
+    impl_->logs.push_back(
+        {bucket, format::heads, to_bytes(format::head_key(prefix, segment)), std::move(header)});
     return *this;
 }
 
@@ -54,14 +59,17 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 void Store::write(Batch batch, Completion done) {
-    impl_->writer->enqueue({Change{std::move(batch.impl_->logs), std::move(batch.impl_->rows), {}}, std::move(done)});
+    impl_->writer->enqueue(
+        {Change{std::move(batch.impl_->logs), std::move(batch.impl_->rows), {}}, std::move(done)});
 }
 
 void Store::barrier(Completion done) { impl_->writer->enqueue({Change{}, std::move(done)}); }
 
 namespace {
 
-Op account_op(AccountEdit edit, Completion done) { return {Change{{}, {}, std::move(edit)}, std::move(done)}; }
+Op account_op(AccountEdit edit, Completion done) {
+    return {Change{{}, {}, std::move(edit)}, std::move(done)};
+}
 
 }  // namespace
 
@@ -71,16 +79,19 @@ void Store::create_account(const AccountId& id, crypto::AccountKey key, Sealed r
 }
 
 void Store::replace_record(const AccountId& id, Sealed record, Completion done) {
-    impl_->writer->enqueue(account_op({AccountEdit::Kind::replace, id, std::nullopt, std::move(record)}, std::move(done)));
+    impl_->writer->enqueue(
+        account_op({AccountEdit::Kind::replace, id, std::nullopt, std::move(record)}, std::move(done)));
 }
 
-void Store::rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows, Completion done) {
-    impl_->writer->enqueue(
-        account_op({AccountEdit::Kind::rekey, id, std::move(key), std::move(record), drop_rows}, std::move(done)));
+void Store::rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows,
+                          Completion done) {
+    impl_->writer->enqueue(account_op(
+        {AccountEdit::Kind::rekey, id, std::move(key), std::move(record), drop_rows}, std::move(done)));
 }
 
 void Store::erase_account(const AccountId& id, Completion done) {
-    impl_->writer->enqueue(account_op({AccountEdit::Kind::erase, id, std::nullopt, std::nullopt}, std::move(done)));
+    impl_->writer->enqueue(
+        account_op({AccountEdit::Kind::erase, id, std::nullopt, std::nullopt}, std::move(done)));
 }
 
 std::vector<Bucket> Store::buckets() const { return impl_->buckets.list(BucketTable::State::alive); }
@@ -91,11 +102,14 @@ std::vector<BucketId> Store::quarantined() const {
     return out;
 }
 
-std::vector<Bucket> Store::quarantined_spans() const { return impl_->buckets.list(BucketTable::State::quarantined); }
+std::vector<Bucket> Store::quarantined_spans() const {
+    return impl_->buckets.list(BucketTable::State::quarantined);
+}
 
 std::uint32_t Store::next_bucket_number(ClassId cls) const { return impl_->buckets.next(cls); }
 
-void Store::create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key, Completion done) {
+void Store::create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key,
+                          Completion done) {
     impl_->buckets.reserve(id.cls, id.number);
     impl_->writer->enqueue({CreateBucket{id, span, key.duplicate()}, std::move(done)});
 }

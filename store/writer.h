@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The queue in front of the one thread that changes anything. What was queued while the last run lasted is the next run.
+// The queue in front of the one thread that changes anything. What was queued while the last run lasted is
+// the next run.
 #pragma once
 #include <condition_variable>
 #include <deque>

@@ -13,7 +13,7 @@ LAYERS = {
     "server/xml": [],
     "server/xmpp": ["server/xml", "server/mbedtls_compat.h"],
     "crypto": ["server/xmpp/jid.h"],
-    "store": ["crypto"],
+    "store": ["crypto", "server/xmpp/jid.h"],
     "retention": ["store", "crypto", "server/xmpp/jid.h"],
     "server/net": ["server/mbedtls_compat.h"],
     "server/admin": ["server/xml", "server/xmpp", "store", "retention", "crypto", "server/mbedtls_compat.h"],
