@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "store/environment.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "store/files.h"
 #include "store/format.h"
 
 namespace lethe::store {
@@ -14,8 +16,9 @@ namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20, gibibyte = std::size_t{1} << 30;
 constexpr std::size_t smallest_map = 16 * mebibyte;
-constexpr unsigned max_readers =
-    512;  // read transactions at one moment: pool threads, the core, and lethectl's walks
+// Read transactions at one moment: pools have a few threads.
+constexpr unsigned max_readers = 254;
+constexpr off_t lock_file_size = 20 * 1024;  // room for max_readers: 64 bytes each, and a head
 
 /// Address space that maps may take; none if there is no limit.
 std::optional<std::size_t> address_budget() {
@@ -37,6 +40,15 @@ std::size_t state_map() {
 std::size_t bucket_map() {
     const auto budget = address_budget();
     return budget ? std::max(*budget / 2 / open_limit(), smallest_map) : 256 * gibibyte;
+}
+
+/// LMDB maps its lock file writable and leaves holes in it: on a full disk touching one would kill the
+/// process.
+int reserve_lock_file(const std::filesystem::path& path) {
+    auto file = open_file(path, OpenMode::create);
+    if (!file && file.error() == EEXIST) file = open_file(path, OpenMode::write);
+    if (!file) return file.error();
+    return ::posix_fallocate(file->fd(), 0, lock_file_size);
 }
 
 std::expected<MDB_env*, int> open_mapped(const std::filesystem::path& path, const Layout& layout,
@@ -100,6 +112,7 @@ std::expected<std::unique_ptr<Environment>, int> Environment::open(const std::fi
     std::error_code ignored;
     // LMDB would create what is missing.
     if (access == Access::existing && !std::filesystem::exists(path, ignored)) return std::unexpected(ENOENT);
+    if (const int code = reserve_lock_file(format::lock_of(path)); code != 0) return std::unexpected(code);
     std::size_t map_size = layout.map_size;
     auto opened = open_mapped(path, layout, map_size);
     while (!opened && opened.error() == ENOMEM && map_size / 2 >= smallest_map) {

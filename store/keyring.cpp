@@ -132,23 +132,25 @@ std::expected<void, Problem> Keyring::scan(const std::filesystem::path& path) {
         return std::unexpected(problem(path, errno, "cannot be examined", "check the disk"));
     }
     const auto size = static_cast<std::uint64_t>(st.st_size);
-    slots_ = static_cast<std::uint32_t>((size + block_size - 1) / block_size - 1);
+    const auto blocks = (size + block_size - 1) / block_size;
     std::array<std::uint8_t, format::slot_nonce> head;
-    for (std::uint32_t index = 1; index <= slots_; ++index) {
-        if (size < offset_of(index) + block_size) {
-            doomed_.push_back({index, 0});  // torn while the file grew: never committed
+    for (std::uint32_t index = 1; index < blocks; ++index) {
+        if (size < offset_of(index) + block_size) {  // torn while the file grew: never committed
+            slots_.push_back({0, Use::doomed});
+            doomed_.push_back(index);
             continue;
         }
         if (const int code = read_at(file_.fd(), head, offset_of(index)); code != 0) {
             return std::unexpected(problem(path, code, "cannot be read", "check the disk"));
         }
         const auto part = static_cast<Part>(head[format::slot_part]);
-        const SlotRef slot{index, get_u32(ByteView(head).subspan(format::slot_generation))};
+        const auto generation = get_u32(ByteView(head).subspan(format::slot_generation));
+        slots_.push_back({generation, part == Part::free ? Use::free : Use::taken});
         if (part == Part::free) {
-            free_.push_back(slot);
+            free_.push_back(index);
             continue;
         }
-        Listed listed{slot, part, {}};
+        Listed listed{{index, generation}, part, {}};
         std::copy_n(head.begin() + format::slot_owner, listed.owner.size(), listed.owner.begin());
         listed_.push_back(listed);
     }
@@ -161,7 +163,7 @@ std::expected<Keyring::Content, Keyring::Unreadable> Keyring::read(Part part, co
     std::array<std::uint8_t, format::slot_end> bytes;
     {
         const std::lock_guard lock(io_);
-        if (slot.index == 0 || slot.index > slots_) return std::unexpected(Unreadable::dead);
+        if (slot.index == 0 || slot.index >= slots_.size()) return std::unexpected(Unreadable::dead);
         if (read_at(file_.fd(), bytes, offset_of(slot.index)) != 0) return std::unexpected(Unreadable::io);
     }
     const ByteView view(bytes);
@@ -190,14 +192,13 @@ std::expected<Keyring::Content, Keyring::Unreadable> Keyring::read(Part part, co
 
 std::optional<Keyring::SlotRef> Keyring::take_free() {
     while (!free_.empty()) {
-        SlotRef slot = free_.back();
+        const auto index = free_.back();
         free_.pop_back();
-        if (slot.generation == UINT32_MAX) continue;  // a generation is never used twice
-        ++slot.generation;
-        return slot;
+        // A generation is never used twice.
+        if (slots_[index].generation != UINT32_MAX) return SlotRef{index, slots_[index].generation + 1};
     }
-    if (slots_ == UINT32_MAX) return std::nullopt;
-    return SlotRef{slots_ + 1, 1};
+    if (slots_.size() > UINT32_MAX) return std::nullopt;
+    return SlotRef{static_cast<std::uint32_t>(slots_.size()), 1};
 }
 
 std::expected<Keyring::SlotRef, Error> Keyring::write(Part part, const Owner& owner, const SlotKey& key,
@@ -216,38 +217,48 @@ std::expected<Keyring::SlotRef, Error> Keyring::write(Part part, const Owner& ow
                                                        &block[format::slot_nonce], k.data());
         });
     });
-    const std::lock_guard lock(io_);
-    const int code = write_at(file_.fd(), block, offset_of(slot->index));
-    const bool grew = slot->index > slots_;
-    if (code != 0 && grew && ::ftruncate(file_.fd(), static_cast<off_t>(offset_of(slot->index))) == 0) {
-        return std::unexpected(to_error(code));  // nothing is left of it, and nothing that would need space
+    int code = 0;
+    {
+        const std::lock_guard lock(io_);
+        code = write_at(file_.fd(), block, offset_of(slot->index));
+        const bool grown = slot->index == slots_.size();
+        if (code != 0 && grown && ::ftruncate(file_.fd(), static_cast<off_t>(offset_of(slot->index))) == 0) {
+            return std::unexpected(
+                to_error(code));  // nothing is left of it, and nothing that would need space
+        }
+        if (grown) slots_.emplace_back();
     }
-    slots_ = std::max(slots_, slot->index);
+    slots_[slot->index] = {slot->generation, Use::taken};
     dirty_ = true;
     if (code == 0) return *slot;
-    doomed_.push_back(*slot);  // part of it may be there
+    doom(*slot);  // part of it may be there
     return std::unexpected(to_error(code));
 }
 
 void Keyring::doom(const SlotRef& slot) {
-    if (std::ranges::find(doomed_, slot) == doomed_.end()) doomed_.push_back(slot);
+    if (slot.index == 0 || slot.index >= slots_.size()) return;
+    auto& known = slots_[slot.index];
+    if (known.use != Use::taken || known.generation != slot.generation) return;
+    known.use = Use::doomed;
+    doomed_.push_back(slot.index);
 }
 
-int Keyring::overwrite(const SlotRef& slot) {
+int Keyring::overwrite(std::uint32_t index) {
     Block block;
-    start_block(block, Part::free, slot.generation);
+    start_block(block, Part::free, slots_[index].generation);
     const std::lock_guard lock(io_);
-    return write_at(file_.fd(), block, offset_of(slot.index));
+    return write_at(file_.fd(), block, offset_of(index));
 }
 
 Result Keyring::flush() {
     int code = 0;
-    for (const auto& slot : doomed_) {
-        if (const int failed = overwrite(slot); failed != 0 && code == 0) code = failed;
+    for (const auto index : doomed_) {
+        if (const int failed = overwrite(index); failed != 0 && code == 0) code = failed;
     }
     if (const int failed = sync(file_.fd()); failed != 0 && code == 0) code = failed;
     if (code != 0) return std::unexpected(to_error(code));
     dirty_ = false;
+    for (const auto index : doomed_) slots_[index].use = Use::free;
     free_.insert(free_.end(), doomed_.begin(), doomed_.end());
     doomed_.clear();
     return {};

@@ -51,7 +51,8 @@ public:
     /// Takes a free slot and writes the key into it. Durable after the next flush().
     std::expected<SlotRef, Error> write(Part part, const Owner& owner, const SlotKey& key,
                                         const BucketSpan& span);
-    /// The slot is to be overwritten by the next flush(); by every further one until one succeeds.
+    /// The slot is to be overwritten by the next flush(); by every further one until one succeeds. Nothing
+    /// happens if that use of the slot is over already, so asking again is safe.
     void doom(const SlotRef& slot);
     /// Overwrites what is doomed, and syncs. Only then doomed slots are free again.
     Result flush();
@@ -64,14 +65,19 @@ public:
 private:
     Keyring(File file, const crypto::KeyringKey& key) : file_(std::move(file)), key_(key) {}
     [[nodiscard]] std::expected<void, Problem> scan(const std::filesystem::path& path);
-    int overwrite(const SlotRef& slot);
+    int overwrite(std::uint32_t index);
     std::optional<SlotRef> take_free();
 
     File file_;
     const crypto::KeyringKey& key_;
-    mutable std::mutex io_;    ///< no reader sees half a slot
-    std::uint32_t slots_ = 0;  ///< slots are 1..slots_
-    std::vector<SlotRef> free_, doomed_;
+    mutable std::mutex io_;  ///< no reader sees half a slot
+    enum class Use : std::uint8_t { free, taken, doomed };
+    struct Slot {
+        std::uint32_t generation = 0;
+        Use use = Use::taken;
+    };
+    std::vector<Slot> slots_{{}};               ///< by index; block 0 is the head and counts as taken
+    std::vector<std::uint32_t> free_, doomed_;  ///< indexes
     std::vector<Listed> listed_;
     bool dirty_ = false;
 };
