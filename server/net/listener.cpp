@@ -4,6 +4,7 @@
 #include <asio/ip/v6_only.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -55,7 +56,7 @@ std::string sentence(const std::string& address, const asio::error_code& ec) {
         return "Cannot listen on " + address + ": another program does already; stop it or choose another port.";
     if (ec == asio::error::access_denied)
         return "Cannot listen on " + address + ": ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it or choose a higher port.";
-    if (ec == std::errc::address_not_available)
+    if (ec.value() == EADDRNOTAVAIL)
         return "Cannot listen on " + address + ": this machine has no such address; correct it under [listen] in lethe.toml.";
     return "Cannot listen on " + address + " (" + ec.message() + "): correct it under [listen] in lethe.toml.";
 }
@@ -97,7 +98,7 @@ std::expected<std::unique_ptr<Listener>, std::string> Listener::open(asio::io_co
         return Failure("\"" + address + "\" is no address to listen on: write IPV4:PORT or [IPV6]:PORT, for example [::]:5222.");
     auto impl = std::make_shared<Impl>(io);
     asio::error_code ec = bind_to(impl->acceptor, *endpoint);
-    const bool no_ipv6 = ec == asio::error::address_family_not_supported || ec == std::errc::address_not_available;
+    const bool no_ipv6 = ec == asio::error::address_family_not_supported || ec.value() == EADDRNOTAVAIL;
     if (no_ipv6 && endpoint->address().is_v6() && endpoint->address().is_unspecified()) {
         ec = bind_to(impl->acceptor, tcp::endpoint(tcp::v4(), endpoint->port()));
         impl->ipv4_only = true;

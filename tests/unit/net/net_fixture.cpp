@@ -2,13 +2,13 @@
 #include "tests/unit/net/net_fixture.h"
 
 #include <arpa/inet.h>
-#include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -103,15 +103,48 @@ std::shared_ptr<net::TlsContext> context(const std::string& name, std::vector<st
 }
 
 std::string peer_command(std::uint16_t port, const std::string& scenario) {
-    const char* script = std::getenv("LETHE_NET_PEER");
-    REQUIRE_MESSAGE(script != nullptr, "LETHE_NET_PEER names peer.py; Meson sets it");
-    return "python3 " + std::string(script) + " " + std::to_string(port) + " " + scenario;
+    return "python3 " LETHE_NET_PEER " " + std::to_string(port) + " " + scenario;
 }
 
 std::string peer(std::uint16_t port, const std::string& scenario) {
     std::string line = output_of(peer_command(port, scenario));
     if (!line.empty() && line.back() == '\n') line.pop_back();
     return line;
+}
+
+Process::Process(const std::string& command) {
+    std::array<int, 2> to{}, from{};
+    REQUIRE(::pipe2(to.data(), O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(from.data(), O_CLOEXEC) == 0);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+        ::dup2(to[0], 0);
+        ::dup2(from[1], 1);
+        ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+        ::_exit(127);
+    }
+    ::close(to[0]);
+    ::close(from[1]);
+    in_ = to[1];
+    out_ = from[0];
+}
+
+Process::~Process() {
+    ::close(in_);
+    ::close(out_);
+    ::waitpid(pid_, nullptr, 0);
+}
+
+std::string Process::line() {
+    std::string text;
+    char c = 0;
+    while (::read(out_, &c, 1) == 1 && c != '\n') text.push_back(c);
+    return text;
+}
+
+void Process::say(const std::string& text) {
+    REQUIRE(::write(in_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
 }
 
 Pair::Pair(asio::io_context& io) {
@@ -166,21 +199,32 @@ Server::~Server() {
     pool.join();
 }
 
+namespace {
+
+/// Apart from the loop, so that no buffer lies in a frame that waits.
+asio::awaitable<bool> echo_once(std::shared_ptr<net::Stream> stream) {
+    std::array<char, 4096> buffer{};
+    auto reading = stream->read(buffer);
+    const auto got = co_await std::move(reading);
+    if (!got) co_return false;
+    auto writing = stream->write(std::string_view(buffer.data(), *got));
+    const auto written = co_await std::move(writing);
+    co_return written.has_value();
+}
+
+}  // namespace
+
 asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool,
                                std::shared_ptr<net::TlsContext> context) {
     auto starting = stream->start_tls(context, *pool);
     const auto started = co_await std::move(starting);
-    while (started) {
+    bool alive = started.has_value();
+    while (alive) {
         auto waiting = stream->wait_readable();
         const auto readable = co_await std::move(waiting);
         if (!readable) break;
-        std::array<char, 4096> buffer{};
-        auto reading = stream->read(buffer);
-        const auto got = co_await std::move(reading);
-        if (!got) break;
-        auto writing = stream->write(std::string_view(buffer.data(), *got));
-        const auto written = co_await std::move(writing);
-        if (!written) break;
+        auto echoing = echo_once(stream);
+        alive = co_await std::move(echoing);
     }
     stream->close();
 }

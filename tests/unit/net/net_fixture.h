@@ -2,12 +2,15 @@
 // What the tests of this folder share: certificates, a server on a thread of its own, and OpenSSL as the other side.
 #pragma once
 #include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/thread_pool.hpp>
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -36,6 +39,19 @@ std::shared_ptr<net::TlsContext> context(const std::string& name = "ec", std::ve
 /// peer.py against this port; its line.
 std::string peer(std::uint16_t port, const std::string& scenario);
 std::string peer_command(std::uint16_t port, const std::string& scenario);
+
+/// A shell command that runs beside the test, with its standard input and output on pipes.
+class Process {
+public:
+    explicit Process(const std::string& command);
+    ~Process();  ///< ends its input and waits for it
+    std::string line();
+    void say(const std::string& text);
+
+private:
+    int in_ = -1, out_ = -1;
+    int pid_ = -1;
+};
 
 /// A connected pair: a blocking descriptor for the test, a socket for the code under test.
 struct Pair {
@@ -68,11 +84,36 @@ private:
 asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> context);
 Server::Serve echo_with(std::shared_ptr<net::TlsContext> context);
 
-/// Runs one operation to its end on a fresh spawn and keeps its result.
+/// What an operation that was spawned came to; empty while it is under way.
 template <class T> struct Outcome {
     std::optional<std::expected<T, net::NetError>> value;
-    bool is(net::NetError error) const { return value && !*value && value->error() == error; }
+    bool pending() const { return !value; }
     bool ok() const { return value && value->has_value(); }
+    bool is(net::NetError error) const { return value && !value->has_value() && value->error() == error; }
 };
+
+template <class T>
+asio::awaitable<void> into(asio::awaitable<std::expected<T, net::NetError>> operation, Outcome<T>* outcome) {
+    auto result = co_await std::move(operation);
+    outcome->value = std::move(result);
+}
+
+/// Starts an operation; it runs as `io` does.
+template <class T>
+void spawn(asio::io_context& io, asio::awaitable<std::expected<T, net::NetError>> operation, Outcome<T>& outcome) {
+    asio::co_spawn(io, into(std::move(operation), &outcome), asio::detached);
+}
+
+/// Runs `io` until the operation has ended.
+template <class T> void finish(asio::io_context& io, const Outcome<T>& outcome) {
+    io.restart();
+    while (outcome.pending() && io.run_one() > 0) {}
+}
+
+/// Runs everything that can run without the outside world.
+inline void settle(asio::io_context& io) {
+    io.restart();
+    while (io.poll() > 0) {}
+}
 
 }  // namespace lethe::test
