@@ -5,7 +5,7 @@ import inspect
 
 import slixmpp
 
-from server import PATIENCE
+from waiting import PATIENCE
 
 
 PLUGINS = ["xep_0030", "xep_0059", "xep_0092", "xep_0191", "xep_0198", "xep_0199", "xep_0203", "xep_0313", "xep_0359"]
@@ -14,13 +14,12 @@ PLUGINS = ["xep_0030", "xep_0059", "xep_0092", "xep_0191", "xep_0198", "xep_0199
 class Person(slixmpp.ClientXMPP):
     """`async with Person(server, jid, password) as alice:` is online, roster fetched and presence sent, inside the block."""
 
-    def __init__(self, server, jid, password, resource="desk", available=True):
+    def __init__(self, server, jid, password, resource="desk", direct_tls=False):
         super().__init__(f"{jid}/{resource}", password)
-        self.host, self.available = server, available
+        self.host, self.direct_tls = server, direct_tls
         self.ca_certs = server.certificate
         self.auto_authorize = None  # every request is answered by the test
         self.auto_subscribe = False
-        self.dns_service = None  # the test names address and port; there is nothing to look up
         self.messages, self.presences, self.requests, self.news = [], [], [], asyncio.Condition()
         self.ended = None
         for plugin in PLUGINS:
@@ -35,10 +34,12 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("disconnected", lambda reason: self.finish(f"disconnected: {reason}"))
         self.started = self.loop.create_future()
 
+    async def get_dns_records(self, *_, **__):
+        return []  # address and port are given; there is nothing to look up
+
     async def start(self, _):
         await self.get_roster()
-        if self.available:
-            self.send_presence()
+        self.send_presence()
         if not self.started.done():
             self.started.set_result("online")
 
@@ -50,9 +51,12 @@ class Person(slixmpp.ClientXMPP):
 
     async def log_in(self):
         """Returns "online", or in a word why not."""
-        place = (self.host.ADDRESS, self.host.port)
-        # Debian 12's slixmpp takes a pair, Debian 13's two arguments.
-        self.connect(*place) if "host" in inspect.signature(self.connect).parameters else self.connect(place)
+        place = (self.host.ADDRESS, self.host.port_tls if self.direct_tls else self.host.port)
+        if "use_ssl" in inspect.signature(self.connect).parameters:  # Debian 12's slixmpp
+            self.connect(place, use_ssl=self.direct_tls)
+        else:  # Debian 13's
+            self.enable_direct_tls, self.enable_starttls, self.enable_plaintext = self.direct_tls, not self.direct_tls, False
+            self.connect(*place)
         return await asyncio.wait_for(asyncio.shield(self.started), PATIENCE)
 
     async def log_out(self):

@@ -10,22 +10,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
+
+from waiting import PATIENCE, wait_until
 
 DOMAIN = "interop.example"
-PATIENCE = float(os.environ.get("INTEROP_PATIENCE", "60"))
-
-
-def wait_until(condition, what, patience=PATIENCE):
-    """Asks again and again until `condition()` gives something true, and returns that."""
-    end = time.monotonic() + patience
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain for {what() if callable(what) else what}")
-        time.sleep(0.05)
 
 
 def free_port():
@@ -41,7 +29,7 @@ class Server:
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="interop-")
-        self.port = free_port()
+        self.port, self.port_tls = free_port(), free_port()
         self.certificate = os.path.join(self.directory, "certificate.pem")
         self.log = open(os.path.join(self.directory, "server.log"), "wb")
         self.number = 0
@@ -128,6 +116,7 @@ pidfile = "{self.directory}/pid"
 data_path = "{self.directory}"
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {self.port} }}
+c2s_direct_tls_ports = {{ {self.port_tls} }}
 c2s_require_encryption = true
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "version", "time", "blocklist", "mam", "smacks", "offline" }}
 modules_disabled = {{ "s2s" }}

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 
-from server import wait_until
+from waiting import wait_until
 
 
 class Profanity:

@@ -29,7 +29,7 @@ class AtTheTerminal(unittest.IsolatedAsyncioTestCase):
         try:
             async with Person(self.server, *hers) as sally:
                 await at(profanity.type, f"/roster add {hers[0]} Sally")
-                await at(profanity.see, "Roster item added")
+                await at(profanity.window, "/roster", "(Sally) - none")
                 await at(profanity.type, f"/sub request {hers[0]}")
                 await sally.until(lambda: sally.requests, "the request")
                 sally.send_presence_subscription(pto=mine[0], ptype="subscribed")

@@ -30,6 +30,12 @@ class TwoPeople(unittest.IsolatedAsyncioTestCase):
         async with self.person((jid, password)) as alice:
             self.assertEqual(alice.boundjid.bare, jid)
 
+    async def test_direct_tls_serves_as_well_as_starttls(self):
+        one, two = self.accounts()
+        async with self.person(one, direct_tls=True) as alice, self.person(two) as bob:
+            alice.say(two[0], "encrypted from the first byte")
+            await bob.hear("encrypted from the first byte")
+
     async def test_a_contact_is_added_renamed_and_removed_and_every_session_is_told(self):
         account, (bob, _) = self.accounts()
         async with self.person(account, resource="desk") as desk, self.person(account, resource="phone") as phone:
@@ -179,15 +185,23 @@ class TwoPeople(unittest.IsolatedAsyncioTestCase):
                 await alice.hear(f"Bob {n}")
                 carol.say(one[0], f"Carol {n}")
                 await alice.hear(f"Carol {n}")
-            hers = await alice["xep_0313"].retrieve(with_jid=three[0])
-            self.assertEqual([self.archived(result)[1] for result in hers["mam"]["results"]], [f"Carol {n}" for n in range(3)])
-            everything = [result async for result in alice["xep_0313"].iterate()]
-            self.assertEqual(len(everything), 6)
-            stamp = everything[2]["mam_result"]["forwarded"]["delay"]["stamp"]
-            later = await alice["xep_0313"].retrieve(start=stamp + datetime.timedelta(days=1))
-            self.assertEqual(len(later["mam"]["results"]), 0)
-            earlier = await alice["xep_0313"].retrieve(end=stamp + datetime.timedelta(days=1))
-            self.assertEqual(len(earlier["mam"]["results"]), 6)
+                if n == 1:  # time itself is asked about: a second that no message fell into
+                    middle = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+                    while datetime.datetime.now(datetime.timezone.utc) < middle + datetime.timedelta(seconds=1):
+                        await alice.settle()
+            hers = await self.bodies_in_archive(alice, with_jid=three[0])
+            self.assertEqual(hers, ["Carol 0", "Carol 1", "Carol 2"])
+            everything = ["Bob 0", "Carol 0", "Bob 1", "Carol 1", "Bob 2", "Carol 2"]
+            self.assertEqual(await self.bodies_in_archive(alice), everything)
+            self.assertEqual(await self.bodies_in_archive(alice, start=middle), everything[4:])
+            self.assertEqual(await self.bodies_in_archive(alice, end=middle), everything[:4])
+            self.assertEqual(await self.bodies_in_archive(alice, end=middle, with_jid=two[0]), ["Bob 0", "Bob 1"])
+            day = datetime.timedelta(days=1)
+            self.assertEqual(await self.bodies_in_archive(alice, start=middle - day, end=middle + day), everything)
+            self.assertEqual(await self.bodies_in_archive(alice, end=middle - day), [])
+
+    async def bodies_in_archive(self, person, **filters):
+        return [self.archived(result)[1] async for result in person["xep_0313"].iterate(**filters)]
 
     def archived(self, result):
         """(archive id, body) of one result."""
