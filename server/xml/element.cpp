@@ -77,7 +77,8 @@ Element Element::add(std::string_view name, std::string_view ns) {
 }
 
 Element Element::add_text(std::string_view text) {
-    node_.append_child(pugi::node_pcdata).set_value(text.data(), text.size());
+    // An empty text would be written as a pair of tags and read back as none.
+    if (!text.empty()) node_.append_child(pugi::node_pcdata).set_value(text.data(), text.size());
     return *this;
 }
 

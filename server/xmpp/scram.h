@@ -48,8 +48,10 @@ struct Derived {
     ClientKey client_key;
 };
 
-/// SASLprep (RFC 4013, by the ICU profile); empty when the string is prohibited.
-std::optional<std::string> saslprep(std::string_view text);
+/// RFC 3454 section 7: what is stored (a password) may hold no character unknown to Unicode 3.2, what is looked up (a user name) may.
+enum class Unassigned { prohibited, allowed };
+/// SASLprep (RFC 4013, by the ICU profile); empty when the string is prohibited. An empty string stays one: callers refuse it.
+std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned = Unassigned::prohibited);
 /// From a password already through saslprep. Slow.
 Derived derive_credential(Hash hash, std::string_view prepared_password, std::span<const std::uint8_t> salt,
                           std::uint32_t iterations);
@@ -61,7 +63,8 @@ struct ChannelBinding {
     bool any() const { return tls_server_end_point || tls_exporter; }
 };
 
-/// RFC 6120 section 6.5 conditions this exchange can end in.
+/// RFC 6120 section 6.5 conditions this exchange can end in: a message outside the grammar or a header that does not fit the
+/// mechanism; one that is well formed but proves nothing (proof, nonce, channel binding, downgrade); broken base64 inside a message.
 enum class Failure { malformed_request, not_authorized, incorrect_encoding };
 
 /// One exchange. Calls in order: client_first, server_first, client_final; after a Failure no further call.
