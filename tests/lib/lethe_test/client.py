@@ -260,7 +260,9 @@ class Client(Negotiation):
     # Ends ------------------------------------------------------------------------------------------------------------
 
     def leaves(self):
-        """Closes the stream properly and waits until the server has closed it too, so that the session is gone."""
+        """Closes the stream properly and waits until the server has closed it too, so that the session is gone. Idempotent."""
+        if self.sock.fileno() < 0:
+            return
         self.send_tolerant("</stream:stream>")
         limit = time.monotonic() + LIMIT
         while not self.eof:

@@ -32,7 +32,7 @@ POLICY = {
     "accounts": {"registration": "closed"},
     "log": {"keep": "24h", "address": "none", "account": "none", "peer": "none", "client": "none"},
 }
-CONFIG = {"clock": {"wait_for_sync": False}}
+CONFIG = {"limits": {"c2s_bytes_per_second": 0}}  # tests send in bursts
 
 
 def loopback_address():

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Stream management (XEP-0198): acknowledgements. Resumption is answered as not offered."""
+from lethe_test import Client, WireCase, main
+from lethe_test.xmlstream import SM
+
+
+class Enabling(WireCase):
+    def authenticated(self):
+        client = self.client(self.account())
+        client.secure()
+        client.authenticate()
+        return client
+
+    def test_the_feature_is_offered_after_authentication(self):
+        client = self.authenticated()
+        self.assertIsNotNone(client.features.child("sm", SM))
+
+    def test_enabled_without_resumption(self):
+        for wish in ("", "resume='true'", "resume='false' max='600'"):
+            with self.subTest(wish):
+                client = self.session(self.account(), "r")
+                client.send_bytes(f"<enable xmlns='{SM}' {wish}/>")
+                answer = client.next()
+                self.assertEqual("enabled", answer.name)
+                self.assertNotIn(answer.get("resume"), ("true", "1"))
+
+    def test_before_bind_it_fails(self):
+        client = self.authenticated()
+        client.send_bytes(f"<enable xmlns='{SM}'/>")
+        answer = client.next()
+        self.assertEqual("failed", answer.name)
+        client.bind("r")
+        client.receives_nothing()
+
+    def test_twice_it_fails(self):
+        client = self.session(self.account(), "r").enable_sm()
+        client.send_bytes(f"<enable xmlns='{SM}'/>")
+        try:
+            self.assertEqual("failed", client.next().name)
+        except AssertionError:
+            self.assertIsNotNone(client.receives_end())
+
+    def test_resuming_what_never_was_fails_and_bind_is_still_possible(self):
+        client = self.authenticated()
+        client.send_bytes(f"<resume xmlns='{SM}' previd='nothing' h='0'/>")
+        answer = client.next()
+        self.assertEqual("failed", answer.name)
+        client.bind("r")
+        client.receives_nothing()
+
+    def test_requests_before_enabling_do_no_harm(self):
+        client = self.session(self.account(), "r")
+        client.send_bytes(f"<r xmlns='{SM}'/>")
+        try:
+            client.collect()
+        except AssertionError:
+            self.assertIsNotNone(client.receives_end())
+
+
+class Counting(WireCase):
+    def test_the_server_counts_messages_presence_and_iqs(self):
+        alice, bob = self.accounts(2)
+        client, other = self.session(alice, "r").enable_sm(), self.online(bob, "r")
+        self.assertEqual(0, client.request_ack())
+        client.sends("<presence/>")
+        client.sends(f"<message to='{other.full}' type='chat'><body>x</body></message>")
+        client.sends(f"<message to='{bob.jid}' type='chat'><body>x</body></message>")
+        client.sends("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>")
+        client.all_acked()
+        self.assertEqual(4, client.request_ack())
+
+    def test_stanzas_that_are_refused_count_too(self):
+        client = self.session(self.account(), "r").enable_sm()
+        client.sends("<message to='@@'><body>x</body></message>")
+        client.sends("<message to='a@elsewhere.example'><body>x</body></message>")
+        client.sends(f"<iq type='get' id='1' to='{client.jid}'><x xmlns='urn:x'/></iq>")
+        client.all_acked()
+        self.assertEqual(3, client.acked)
+
+    def test_acknowledgements_themselves_do_not_count(self):
+        client = self.session(self.account(), "r").enable_sm()
+        for _ in range(5):
+            self.assertEqual(0, client.request_ack())
+            client.ack()
+
+    def test_the_count_for_stored_messages_covers_every_one_of_them(self):
+        alice, bob = self.accounts(2)
+        client = self.session(alice, "r").enable_sm()
+        client.send_bytes("".join(f"<message to='{bob.jid}' type='chat' id='{n}'><body>x</body></message><r xmlns='{SM}'/>" for n in range(50)))
+        client.sent_count = 50
+        client.all_acked()
+        self.server.kill()
+        self.server.start()
+        got = self.online(bob, "r").at_login
+        self.assertEqual([str(n) for n in range(50)], [s.get("id") for s in got if s.name == "message"])
+
+    def test_an_acknowledged_message_survives_a_kill_at_that_moment(self):
+        for number in range(5):
+            alice, bob = self.accounts(2)
+            client = self.session(alice, "r").enable_sm()
+            client.sends(f"<message to='{bob.jid}' type='chat' id='{number}'><body>x</body></message>")
+            client.all_acked()
+            self.server.kill()
+            self.server.start()
+            self.assertEqual([str(number)], [s.get("id") for s in self.online(bob, "r").at_login if s.name == "message"])
+
+    def test_counts_rise_in_order(self):
+        alice, bob = self.accounts(2)
+        client = self.session(alice, "r").enable_sm()
+        seen = []
+        original = Client._stanza
+
+        def note(stanza):
+            original(client, stanza)
+            if stanza.ns == SM and stanza.name == "a":
+                seen.append(client.acked)
+        client._stanza = note
+        for number in range(20):
+            client.sends(f"<message to='{bob.jid}' type='chat'><body>{number}</body></message>")
+            client.send_bytes(f"<r xmlns='{SM}'/>")
+        client.all_acked()
+        self.assertEqual(sorted(seen), seen)
+        self.assertLessEqual(max(seen), 20)
+
+    def test_acknowledging_what_was_never_sent_ends_the_stream(self):
+        client = self.session(self.account(), "r").enable_sm()
+        client.ack(1000)
+        client.receives_end("undefined-condition")
+
+    def test_malformed_acknowledgements(self):
+        for h in ("", "-1", "many", "99999999999999999999"):
+            with self.subTest(h):
+                client = self.session(self.account(), "r").enable_sm()
+                client.ack(h)
+                try:
+                    client.collect()
+                except AssertionError:
+                    self.assertIsNotNone(client.receives_end())
+
+    def test_the_servers_requests_are_answered_and_nothing_changes(self):
+        alice, bob = self.accounts(2)
+        client, writer = self.online(alice, "r"), self.session(bob, "w")
+        client.enable_sm()
+        for number in range(30):
+            writer.sends(f"<message to='{client.full}' type='chat' id='{number}'><body>x</body></message>")
+        writer.collect()
+        self.assertEqual([str(n) for n in range(30)], [s.get("id") for s in client.collect()])
+        client.ack()
+        client.receives_nothing()
+
+
+class Unacknowledged(WireCase):
+    config = {"limits": {"sm_unacked": 20}}
+
+    def test_who_never_acknowledges_is_disconnected_and_loses_nothing(self):
+        alice, bob = self.accounts(2)
+        writer = self.session(alice, "w").enable_sm()
+        client = self.session(bob, "r")
+        client.auto_ack = False
+        client.enable_sm()
+        client.goes_online()
+        for number in range(60):
+            writer.sends(f"<message to='{bob.jid}' type='chat' id='m{number}'><body>x</body></message>")
+            writer.all_acked()
+        self.assertEqual([], writer.collect())
+        client.receives_end(error_optional=True)
+        again = self.online(bob, "again")
+        seen = {s.get("id") for s in list(client.inbox) + again.at_login + again.collect() if s.name == "message"}
+        self.assertEqual({f"m{n}" for n in range(60)}, seen)
+
+
+if __name__ == "__main__":
+    main()
