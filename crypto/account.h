@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "crypto/bytes.h"
+#include "crypto/node_key.h"  // where the NodeKey below comes from
 #include "crypto/secret.h"
 #include "server/xmpp/jid.h"
 
@@ -56,9 +57,5 @@ std::expected<VaultSecret, Unopenable> unwrap_vault(ByteView client_key, Mechani
 
 /// Random bytes for salts, nonces of the protocol, stream ids. Not for keys: those are Secrets.
 void random_bytes(std::span<std::uint8_t> out);
-
-/// Node key files. load: exactly 32 bytes, mode 0600 or stricter, else an error naming the path and the remedy. create: fails if it exists; fsynced.
-std::expected<NodeKey, std::string> load_node_key(std::string_view path);
-std::expected<NodeKey, std::string> create_node_key(std::string_view path);
 
 }  // namespace lethe::crypto

@@ -23,8 +23,11 @@ struct File {
     ~File();
 };
 
-/// A regular file that has none of the mode bits `forbidden`. Errors name the path and the remedy.
+/// A regular file of this user's or root's that has none of the mode bits `forbidden`. Errors name the path
+/// and the remedy.
 std::expected<File, std::string> open_private(const std::string& path, mode_t forbidden);
+inline constexpr mode_t nobody_else = 0177;
+inline constexpr mode_t group_may_read = 0137;
 std::expected<void, std::string> read_all(const File& file, std::span<std::uint8_t> out,
                                           const std::string& path);
 /// Mode 0600, fails if it exists; file and directory are synced. Leaves no file behind when it fails.

@@ -58,6 +58,8 @@ inline constexpr std::string_view account_record_key = "lethe account record v1"
 inline constexpr std::string_view vault_wrap_key = "lethe vault wrap v1";
 inline constexpr std::string_view log_entry_key = "entry";
 inline constexpr std::string_view log_next_key = "next";
-inline constexpr std::string_view passphrase_file = "lethe node key 1";
+
+// First bytes of a node key file sealed by a passphrase.
+inline constexpr std::string_view sealed_node_key = "lethe node key 1";
 
 }  // namespace lethe::crypto::labels

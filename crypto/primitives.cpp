@@ -32,10 +32,10 @@ void derive(std::span<std::uint8_t, key_bytes> out, KeyView master, const labels
 }
 
 void keyed_hash(std::span<std::uint8_t> out, ByteView key, ByteView message) {
-    // Fails only on sizes out of range, which no caller has: a shorter key would weaken silently, so it must
-    // not pass.
-    if (crypto_generichash(out.data(), out.size(), message.data(), message.size(), key.data(), key.size()) !=
-        0)
+    // libsodium takes short keys, and no key at all, without a word; here that can only be a mistake.
+    if (key.size() < crypto_generichash_KEYBYTES_MIN ||
+        crypto_generichash(out.data(), out.size(), message.data(), message.size(), key.data(), key.size()) !=
+            0)
         std::abort();
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "crypto/account.h"
 #include "crypto/slab.h"
 
 namespace lethe::crypto {
@@ -83,6 +84,8 @@ std::expected<void, std::string> initialise(Slab& memory) {
 }
 
 std::expected<void, std::string> initialise() { return initialise(slab()); }
+
+void random_bytes(std::span<std::uint8_t> out) { randombytes_buf(out.data(), out.size()); }
 
 namespace detail {
 

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "crypto/forms.h"
-#include "crypto/place.h"
+#include "crypto/primitives.h"
+#include "crypto/segment.h"
 #include "tests/unit/crypto/fixture.h"
 
 using namespace lethe::crypto_test;
@@ -184,6 +185,27 @@ TEST_SUITE("crypto/log") {
         CHECK(!opens_at(known.account, {ClassId::archive, 8, 5, 0}));
         CHECK(!opens_at(known.account, {ClassId::archive, 7, 6, 0}));
         CHECK(!opens_at(known.account, {ClassId::archive, 5, 7, 0}));
+    }
+
+    TEST_CASE("an entry past the end of a segment does not open, though made with the right keys") {
+        const Known known;
+        auto reader =
+            known.vault.open_segment(known.first, *known.bucket, sealed_of(vectors::segment_header));
+        REQUIRE(reader.has_value());
+        const auto sealed_at = [&](std::uint16_t index) {
+            ChainKey chain = ChainKey::make([](auto out) {
+                for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(0xA0 + i);
+            });
+            for (std::uint16_t i = 0; i < index; ++i) chain = next_key(chain);
+            LogPlace place = known.first;
+            place.index = index;
+            return entry_key(chain, *known.bucket).with_bytes([&](KeyView k) {
+                return seal(Form::log_entry, k, entry_ad(known.account, place), as_bytes("x"),
+                            log_entry_minimum);
+            });
+        };
+        CHECK(reader->open(1023, sealed_at(1023)).has_value());
+        CHECK(!reader->open(1024, sealed_at(1024)).has_value());
     }
 
     TEST_CASE("without the bucket key nothing opens") {

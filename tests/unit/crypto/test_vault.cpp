@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sodium.h>
+
 #include <random>
 #include <set>
 #include <thread>
 
 #include "crypto/forms.h"
+#include "crypto/primitives.h"
 #include "tests/unit/crypto/fixture.h"
 
 using namespace lethe::crypto_test;
@@ -97,6 +100,37 @@ TEST_SUITE("crypto/vault") {
         each_tampering(unhex(vectors::record_short_sealed), [&](ByteView bad) {
             CHECK(!known.vault.open(RecordTable::roster, key, Sealed::from_disk(bad)).has_value());
         });
+    }
+
+    TEST_CASE("a record padded in another way does not open, though sealed with the right key") {
+        const Known known;
+        const auto key = id_of<BlindKey>(vectors::roster_key);
+        Bytes ad(known.account.bytes.begin(), known.account.bytes.end());
+        ad.push_back(1);
+        ad.insert(ad.end(), key.bytes.begin(), key.bytes.end());
+        const auto opens = [&](ByteView padded) {
+            Bytes sealed(seal_overhead + padded.size(), 0);
+            sealed[0] = static_cast<std::uint8_t>(Form::record);
+            std::uint8_t* const text = sealed.data() + 1 + nonce_bytes;
+            const auto record_key =
+                subkey<Secret<struct TestTag, 32>>(known.vault_secret, labels::vault_record);
+            record_key.with_bytes([&](KeyView k) {
+                crypto_aead_xchacha20poly1305_ietf_encrypt(text, nullptr, padded.data(), padded.size(),
+                                                           ad.data(), ad.size(), nullptr, sealed.data() + 1,
+                                                           k.data());
+            });
+            return known.vault.open(RecordTable::roster, key, Sealed::from_disk(sealed)).has_value();
+        };
+        Bytes padded(256, 0);
+        padded[3] = 1;
+        CHECK(opens(padded));
+        padded[255] = 1;
+        CHECK(!opens(padded));
+        padded[255] = 0;
+        padded.resize(272);
+        CHECK(!opens(padded));
+        padded.resize(128);
+        CHECK(!opens(padded));
     }
 
     TEST_CASE("one vault serves several threads at once") {

@@ -14,6 +14,11 @@ inline constexpr std::string_view jid = "romeo@montague.example";
 inline constexpr std::string_view contact = "juliet@capulet.example";
 inline constexpr std::string_view blocked = "capulet.example";
 inline constexpr std::string_view settings_name = "roster version";
+inline constexpr std::string_view passphrase = "wherefore";
+inline constexpr std::string_view node_key_sealed =
+    "6c65746865206e6f6465206b657920310000000100000008909192939495969798999a9b9c9d9e9fc0c1c2c3c4c5c6c7"
+    "c8c9cacbcccdcecfd0d1d2d3d4d5d6d72630139d4a4fd39b166d2eeb193662b7c15cce699749d39de799d79fbf5bff26"
+    "26ccf581c7356b25b1862390045f9fcf";
 inline constexpr std::string_view keyring_key = "a210c308aa6b6086fe234df93f0ee13be8b022da79e569829eb34b522eac5930";
 inline constexpr std::string_view account_id = "15dcb76cc89f681d5a30432117f5645d";
 inline constexpr std::string_view fake_salt_sha_1 = "7482d8a4ad4359dc40c3c7a47e9c4d41";

@@ -3,15 +3,18 @@
 """A second implementation of crypto/README.md, and the known answers made with it.
 
     vectors.py > vectors.h          writes the values that the C++ tests hold the library against
-    vectors.py --check vectors.h    fails if the file is not what this script writes
+    vectors.py --check vectors.h README.md
+                                    fails if vectors.h is not what this script writes, or if the README's worked
+                                    example shows a value that this script does not come to
 
-Hashes come from Python's own hashlib; only XChaCha20-Poly1305, X25519 and XSalsa20-Poly1305 come from libsodium.
+Hashes come from Python's own hashlib; XChaCha20-Poly1305, X25519, XSalsa20-Poly1305 and Argon2id come from libsodium.
 Nothing here is shared with the library under test.
 """
 import base64
 import ctypes
 import ctypes.util
 import hashlib
+import re
 import struct
 import sys
 
@@ -50,6 +53,14 @@ def sealed_box(ephemeral_secret, recipient, plain):
     out = ctypes.create_string_buffer(len(plain) + 16)
     sodium.crypto_box_easy(out, plain, ctypes.c_ulonglong(len(plain)), nonce, recipient, ephemeral_secret)
     return ephemeral + out.raw
+
+
+def argon2id(passphrase, salt, operations, memory_kib):
+    out = ctypes.create_string_buffer(32)
+    failed = sodium.crypto_pwhash(out, ctypes.c_ulonglong(32), passphrase, ctypes.c_ulonglong(len(passphrase)), salt,
+                                  ctypes.c_ulonglong(operations), ctypes.c_size_t(memory_kib << 10), 2)
+    assert failed == 0
+    return out.raw
 
 
 # --- padding, sealing, layouts --------------------------------------------------------------------------------
@@ -108,6 +119,10 @@ def vectors():
     v |= {"node_key": node, "account_key": account_key, "vault_secret": vault, "bucket_key": bucket}
     v |= {"jid": jid, "contact": contact, "blocked": blocked, "settings_name": "roster version"}
 
+    front = b"lethe node key 1" + struct.pack(">II", 1, 8) + run(0x90, 16)
+    v["passphrase"] = "wherefore"
+    v["node_key_sealed"] = front + nonce + aead(argon2id(b"wherefore", run(0x90, 16), 1, 8), nonce, front, node)
+
     v["keyring_key"] = kdf(node, "nKeyring")
     account = v["account_id"] = H(16, kdf(node, "nAccntId"), jid.encode())
     for name, m in (("sha_1", 1), ("sha_256", 2)):
@@ -159,6 +174,27 @@ def vectors():
     return v
 
 
+def steps(v):
+    """Values on the way that the README shows."""
+    node, vault, bucket, k0 = v["node_key"], v["vault_secret"], v["bucket_key"], run(0xA0, 32)
+    iv = H(16, kdf(vault, "vArcIdMc"), place(1, 7, 5, 0))
+    return [kdf(node, "nAccntId"), kdf(node, "nCredent"), kdf(vault, "vRosterI"), kdf(vault, "vRecordK"),
+            kdf(vault, "vX25519K"), H(32, kdf(node, "nCredent"), b"lethe account record v1" + v["account_key"]),
+            H(32, v["client_key_sha_256"], b"lethe vault wrap v1" + b"\x02" + v["account_id"]),
+            pad(v["record_short"], 256), H(32, k0, b"entry" + bucket), H(32, k0, b"next"), place(1, 7, 5, 0),
+            iv, H(16, kdf(vault, "vArcIdPd"), iv)]
+
+
+def unknown_in(readme):
+    """Hex of eight digits or more in the worked example that is part of no computed value."""
+    v = vectors()
+    values = [x if isinstance(x, str) else x.hex() for x in list(v.values()) + steps(v)]
+    example = readme[readme.index("## Worked example"):]
+    shown = re.findall(r"\b[0-9a-f]{8,}", example) + re.findall(r"id += (\S+)", example)
+    assert len(shown) > 30
+    return [x for x in shown if not any(x in value for value in values)]
+
+
 def header():
     lines = ["// SPDX-License-Identifier: AGPL-3.0-or-later",
              "// Written by vectors.py, which is a second implementation of crypto/README.md. Do not edit.",
@@ -181,5 +217,8 @@ if __name__ == "__main__":
         with open(sys.argv[2], encoding="utf-8") as f:
             if f.read() != header():
                 sys.exit(f"{sys.argv[2]} is not what vectors.py writes: run vectors.py > {sys.argv[2]}")
+        with open(sys.argv[3], encoding="utf-8") as f:
+            if unknown := unknown_in(f.read()):
+                sys.exit(f"{sys.argv[3]} shows values that do not follow: {unknown}")
     else:
         sys.stdout.write(header())
