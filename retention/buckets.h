@@ -3,7 +3,10 @@
 //
 // A process writes only into buckets it created itself: nothing has to be read before something can be written. Spans lie on a fixed
 // grid; two buckets of one span (before and after a restart) share START and DEADLINE.
-// Thread: the core thread only. The store does the work on its own.
+// Thread: one, the owner's (in the server the core thread). The store does the work on its own.
+// Precondition: the store's Options::deliver posts completions to the owner's thread. Without it they would run on the writer thread, in the
+// middle of whatever the owner is doing here.
+// Lifetime: store and clock must outlive it; completions that arrive after its end do nothing.
 #pragma once
 #include <functional>
 #include <map>
@@ -27,24 +30,32 @@ public:
         store::BucketSpan span;
         std::shared_ptr<const crypto::BucketKey> key;
     };
-    enum class Alarm { create_failed, key_not_destroyed, file_not_removed, bucket_unreadable };
-    /// Applies a policy shorter than what the existing buckets were promised. on_alarm runs on the core thread.
+    enum class Alarm {
+        create_failed,          ///< said once until a creation succeeds again
+        key_not_destroyed,      ///< the class neither accepts nor serves until a retry succeeds
+        file_not_removed,       ///< its data is dead; retried
+        bucket_unreadable,      ///< damaged, or its key is; destroyed at its deadline like any other
+        deadline_not_recorded,  ///< shortened in memory only; retried at each sweep, and the next start finds the same answer
+    };
+    /// Applies a policy shorter than what the existing buckets were promised: END = now if it is earlier, DEADLINE = min(DEADLINE, END + R);
+    /// a class that stores nothing any more is due at once. on_alarm runs on the owner's thread, from inside this constructor too.
     Buckets(store::Store& store, const Policy& policy, const Clock& clock, std::function<void(Alarm, store::BucketId)> on_alarm);
     ~Buckets();
 
     const Keep& keep(crypto::ClassId cls) const;
-    /// The bucket for data received now, created if there is none; its creation is queued before the caller's write. Null if the class stores nothing or does
-    /// not accept (a key that could not be destroyed).
+    /// The bucket for data received now, created if there is none; its creation is queued before the caller's write, and if it fails
+    /// so does the write. Null if the class stores nothing or does not accept (a key that could not be destroyed).
     std::shared_ptr<const Open> current(crypto::ClassId cls);
-    /// Oldest first; never one at or past its deadline.
+    /// Oldest first; never one at or past its deadline. The newest may not be on disk yet: the store then answers not_found.
     std::vector<std::shared_ptr<const Open>> readable(crypto::ClassId cls) const;
     std::shared_ptr<const Open> find(const store::BucketId& id) const;  ///< null if gone or due
     /// Data received at `received` may still be served: received + R > now.
     bool serves(crypto::ClassId cls, Time received) const;
 
-    /// Earliest deadline of a live bucket; no_deadline if none.
+    /// Earliest deadline of a live bucket, or when a failed destruction is to be tried again; no_deadline if none.
     Time next_deadline() const;
-    /// Queues the destruction of all due buckets; `done` gets the number once their keys are dead. They stop being readable at once.
+    /// Queues the destruction of all due buckets and retries what failed before; `done` gets the number of keys that are dead now, once each has
+    /// its answer (before this returns, if nothing is due). Due buckets stop being readable at once.
     void sweep(std::function<void(std::size_t)> done);
 
 private:
