@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <sodium.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <vector>
@@ -36,10 +37,10 @@ struct Full : Known {
 /// What somebody who knew K0 of the vectors could write anywhere.
 Sealed header_of_known_k0(const AccountId& account, const LogPlace& place, const VaultPublicKey& owner) {
     const auto where = to_bytes(place);
-    Bytes plain;
-    for (std::size_t i = 0; i < 32; ++i) plain.push_back(static_cast<std::uint8_t>(0xA0 + i));
-    plain.insert(plain.end(), account.bytes.begin(), account.bytes.end());
-    plain.insert(plain.end(), where.begin(), where.begin() + segment_place_bytes);
+    Bytes plain(32 + account.bytes.size() + segment_place_bytes);
+    for (std::size_t i = 0; i < 32; ++i) plain[i] = static_cast<std::uint8_t>(0xA0 + i);
+    const auto rest = std::copy(account.bytes.begin(), account.bytes.end(), plain.begin() + 32);
+    std::copy(where.begin(), where.begin() + segment_place_bytes, rest);
     Bytes out(segment_header_bytes, static_cast<std::uint8_t>(Form::segment_header));
     REQUIRE(crypto_box_seal(out.data() + 1, plain.data(), plain.size(), owner.bytes.data()) == 0);
     return Sealed::from_disk(out);
