@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-DOCTEST = re.compile(r"^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|", re.M)
+DOCTEST = re.compile(r"^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.M)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n?(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?", re.M)
 # Quick and telling ones first; any other group follows.
 FIRST = ["house", "unit", "lib", "fuzz", "wire", "forensic", "interop"]
@@ -29,7 +29,7 @@ def cases(output):
     """(passed, failed, skipped) as the test program itself counts, or None if it does not."""
     output = COLOURS.sub("", output)
     if found := DOCTEST.findall(output):
-        return sum(int(f[1]) for f in found), sum(int(f[2]) for f in found), 0
+        return tuple(sum(int(f[i]) for f in found) for i in (1, 2, 3))
     if found := UNITTEST.findall(output):
         ran = sum(int(f[0]) for f in found)
         detail = [dict(part.split("=") for part in f[2].split(", ") if "=" in part) for f in found]
