@@ -26,13 +26,13 @@ class Broadcast(PresenceCase):
         watcher.receives(pattern.replace("<presence ", f"<presence to='{bob.jid}' "))
         other.receives(pattern)
         got = client.collect()
-        self.assertEqual([(client.full, None), (other.full, None), (watcher.full, None)], self.presences(got))
+        self.assertEqual(sorted([(client.full, None), (other.full, None), (watcher.full, None)], key=str), self.presences(got))
 
     def test_a_session_without_presence_is_not_shown_and_sees_nothing(self):
         alice, bob = self.friends()
         silent = self.session(alice, "silent")
         watcher = self.online(bob, "watcher")
-        self.assertEqual([], watcher.at_login)
+        self.assertEqual([], [s for s in watcher.at_login if s.type is None])
         watcher.sends("<presence><show>away</show></presence>")
         watcher.collect()
         silent.receives_nothing()
@@ -118,7 +118,7 @@ class Probes(PresenceCase):
         alice, bob = self.friends()
         sessions = [self.online(bob, f"r{n}", priority=n) for n in (1, -1)]
         client = self.online(alice, "r")
-        self.assertEqual(sorted((s.full, None) for s in sessions), self.presences(client.at_login + client.collect()))
+        self.assertEqual(sorted(((s.full, None) for s in sessions), key=str), self.presences(client.at_login + client.collect()))
 
     def test_a_clients_own_probe_is_answered_only_for_subscribers(self):
         alice, bob = self.friends()

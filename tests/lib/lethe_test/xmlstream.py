@@ -75,7 +75,9 @@ class Stanza:
     def __str__(self):
         return self.raw.decode("utf-8", "backslashreplace") or ET.tostring(self.element, "unicode")
 
-    __repr__ = __str__
+    def __repr__(self):
+        text = str(self)
+        return text if len(text) < 600 else text[:600] + "\u2026"
 
 
 class StreamParser:
