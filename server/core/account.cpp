@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/core/account.h"
+
+#include <algorithm>
+
+namespace lethe::core {
+
+Session* Account::session(const std::string& resource) const {
+    const auto it = sessions.find(resource);
+    return it == sessions.end() ? nullptr : it->second.get();
+}
+
+bool Account::takes_messages() const {
+    return std::any_of(sessions.begin(), sessions.end(), [](const auto& s) { return s.second->takes_messages(); });
+}
+
+bool Account::shows_presence_to(const xmpp::BareJid& other) const {
+    return other == jid || roster.subscription(other).from;
+}
+
+}  // namespace lethe::core

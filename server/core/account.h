@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// An account while somebody is logged in: the open vault, what was read out of it, and the sessions.
+//
+// Lifetime: from the first bind until the last session ended; then the vault's secrets are wiped.
+// Thread: core.
+#pragma once
+#include <asio/awaitable.hpp>
+#include <asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "crypto/vault.h"
+#include "server/core/logs.h"
+#include "server/core/roster.h"
+#include "server/core/session.h"
+
+namespace lethe::core {
+
+class Core;
+
+class Account {
+public:
+    enum class State { opening, open, closed };
+
+    Account(asio::io_context& io, xmpp::BareJid own_jid, std::shared_ptr<const crypto::Vault> own_vault,
+            std::shared_ptr<LogWriter> own_writer)
+        : jid(std::move(own_jid)), vault(std::move(own_vault)), writer(std::move(own_writer)), opened(io) {}
+
+    const xmpp::BareJid jid;
+    const std::shared_ptr<const crypto::Vault> vault;
+    const std::shared_ptr<LogWriter> writer;
+    State state = State::opening;
+    bool leaving = false;   ///< about to be erased: its stanzas are ignored, nothing is returned to its letterbox
+    asio::steady_timer opened;  ///< cancelled when `state` leaves opening
+
+    Roster roster;
+    Blocklist blocklist;
+    std::map<std::string, std::shared_ptr<Session>> sessions;  ///< by resource
+
+    // The letterbox (core/letterbox.cpp).
+    bool draining = false;
+    std::set<crypto::LogPlace> in_flight;       ///< entries sent to some session and not known to have arrived
+    std::optional<crypto::LogPlace> applied;    ///< subscription entries up to here are in the roster
+    std::optional<crypto::LogPlace> delivered;  ///< letterbox entries up to here reached a client
+
+    const crypto::AccountId& id() const { return vault->account(); }
+    Session* session(const std::string& resource) const;
+    bool takes_messages() const;  ///< some session does
+    bool blocks(const xmpp::Jid& other) const { return blocklist.blocks(other); }
+    /// May know whether this account is online: itself and its subscribers.
+    bool shows_presence_to(const xmpp::BareJid& other) const;
+};
+
+/// Opens the account's vault for a new session, or joins the one already open: reads roster and blocklist, settles waiting
+/// subscription stanzas. Null if the account vanished or the disk cannot be read.
+asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid jid, std::shared_ptr<const crypto::Vault> vault);
+
+/// Stages a cursor ("applied", "delivered").
+void put_cursor(Change& change, const crypto::Vault& vault, std::string_view name, const crypto::LogPlace& place);
+
+}  // namespace lethe::core

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// How an extension plugs in: one file in server/feature/, one exported Feature, one line in server/feature/all.cpp.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/core/session.h"
+#include "server/xmpp/error.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::core {
+
+class Core;
+
+/// Answers one IQ, now or later (from a coroutine). Copyable; answers go to the session that asked, if it still exists.
+class Responder {
+public:
+    Responder(std::shared_ptr<Session> session, const xml::Element& iq);
+    /// `fill` adds the payload to the result.
+    void result(const std::function<void(xml::Element)>& fill = {}) const;
+    void error(xmpp::StanzaError error) const;
+
+private:
+    xml::Document skeleton() const;
+    std::shared_ptr<Session> session_;
+    std::string id_, from_, to_;
+};
+
+struct Request {
+    Core& core;
+    std::shared_ptr<Session> session;  ///< who asks
+    xml::Element iq, payload;          ///< valid during the handler only
+    bool is_set;
+    xmpp::Jid target;                  ///< the server, or a local bare JID
+    Responder responder;
+    bool own_account() const { return target == xmpp::Jid(session->jid().bare()); }
+};
+
+/// Whom the IQ is addressed to.
+enum Where : unsigned { at_server = 1, at_own_account = 2, at_other_account = 4 };
+
+struct IqHandler {
+    std::string_view type;  ///< "get" or "set"
+    std::string_view ns, name;
+    unsigned where;
+    std::function<void(Request&)> handle;
+};
+
+struct Feature {
+    std::string_view name;                               ///< file name, and the XEP in the header comment there
+    std::vector<std::string_view> server_features = {};  ///< disco#info of the domain
+    std::vector<std::string_view> account_features = {}; ///< disco#info of the user's bare JID
+    std::vector<IqHandler> iq = {};
+    /// After the first available presence of a session.
+    std::function<void(Core&, const std::shared_ptr<Session>&)> session_available = {};
+};
+
+/// All features; a second handler for the same payload is a programming error and aborts at start.
+class FeatureTable {
+public:
+    explicit FeatureTable(std::vector<Feature> features);
+    const std::vector<Feature>& all() const { return features_; }
+    /// Null if nobody handles it.
+    const IqHandler* find(std::string_view type, std::string_view ns, std::string_view name, Where where) const;
+
+private:
+    std::vector<Feature> features_;
+    std::map<std::string, const IqHandler*, std::less<>> handlers_;
+};
+
+}  // namespace lethe::core

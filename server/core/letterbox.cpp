@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/core/letterbox.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+
+#include "server/core/async.h"
+#include "server/core/core.h"
+#include "server/core/log_reader.h"
+#include "server/core/message.h"
+
+namespace lethe::core {
+namespace {
+
+using crypto::ClassId;
+
+/// Counts what lies on disk of a closed account. While it runs the quota knows of this process's entries only.
+asio::awaitable<void> count_usage(Core& core, std::shared_ptr<LogWriter> writer) {
+    co_await core.barrier();
+    auto& usage = writer->usage[ClassId::letterbox];
+    const auto entries_before = usage.appended;
+    const auto buckets = core.env.buckets.readable(ClassId::letterbox);
+    std::function<store::LogUsage()> job = [&store = core.env.store, buckets, id = writer->id] {
+        store::LogUsage sum;
+        for (const auto& bucket : buckets) {
+            const auto part = store.usage(bucket->id, crypto::log_prefix(*bucket->key, id));
+            if (!part) continue;
+            sum.entries += part->entries;
+            sum.bytes += part->bytes;
+        }
+        return sum;
+    };
+    auto counting = on_pool<store::LogUsage>(core.env.io, core.env.pool, std::move(job));
+    const auto sum = co_await std::move(counting);
+    const auto since = usage.appended - entries_before;
+    const auto average = sum.entries ? sum.bytes / sum.entries : 0;
+    usage.entries = sum.entries + since;
+    usage.bytes = sum.bytes + since * average;
+}
+
+LogQuery next_page(Core& core, Account& account) {
+    LogQuery query;
+    query.buckets = core.env.buckets.readable(ClassId::letterbox);
+    query.vault = account.vault;
+    const auto& keep = core.env.buckets.keep(ClassId::letterbox);
+    if (!keep.unlimited) query.received_after = core.env.clock.now() - keep.micros;
+    return query;
+}
+
+/// The session that drains: any that could take messages but for the letterbox.
+std::shared_ptr<Session> waiting_session(const Account& account) {
+    for (const auto& [_, session] : account.sessions)
+        if (session->presence && session->presence->priority >= 0 && !session->ended) return session;
+    return nullptr;
+}
+
+void drop_blocked(Core& core, Account& account, Change& change, const LogItem& item) {
+    core.logs.erase(change, *account.writer, item.place);
+    if (item.entry.archived) core.logs.erase(change, *account.writer, *item.entry.archived);
+}
+
+/// Sends one page; answers the session it went to, or null if there is none any more.
+std::shared_ptr<Session> send_page(Core& core, Account& account, const LogPage& page) {
+    auto session = waiting_session(account);
+    if (!session) return nullptr;
+    Change change;
+    for (const auto& item : page.items) {
+        if (account.in_flight.contains(item.place)) continue;
+        const auto peer = xmpp::Jid::parse(item.entry.peer);
+        if (!peer || account.blocks(*peer)) {
+            drop_blocked(core, account, change, item);
+            continue;
+        }
+        Outgoing out{deliverable(account, item.entry, item.entry.stanza, true, core.domain.domain())};
+        out.letterbox = item.place;
+        account.in_flight.insert(item.place);
+        session->send(std::move(out));
+    }
+    if (!change.empty()) core.write(std::move(change), {});
+    session->request_acknowledgement();
+    return session;
+}
+
+asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
+    asio::steady_timer timer(core.env.io);
+    while (!session->ended && session->queued_bytes() > core.env.config.limits.queue_bytes / 4) {
+        timer.expires_after(std::chrono::milliseconds(20));
+        auto token = asio::use_awaitable;
+        auto waiting = timer.async_wait(token);
+        co_await std::move(waiting);
+    }
+}
+
+asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
+    // Entries sent to a session that ended meanwhile come again: each session starts after what some client has for certain.
+    auto position = account->delivered;
+    std::shared_ptr<Session> receiver;
+    while (waiting_session(*account)) {
+        const auto appended = account->writer->usage[ClassId::letterbox].appended;
+        co_await core.barrier();
+        auto query = next_page(core, *account);
+        query.after = position;
+        std::function<LogPage()> job = [&store = core.env.store, query] { return read_log(store, query); };
+        auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
+        const LogPage page = co_await std::move(reading);
+        if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
+        if (page.failed) {
+            core.env.log.write(retention::Event::storage_alarm, {});
+            break;
+        }
+        if (receiver && receiver->ended) {
+            position = account->delivered;
+            receiver.reset();
+            continue;
+        }
+        if (page.items.empty() && page.ended && account->writer->usage[ClassId::letterbox].appended == appended) break;
+        if (page.reached) position = page.reached;
+        if (page.items.empty()) continue;
+        receiver = send_page(core, *account, page);
+        if (!receiver) break;
+        auto waiting = wait_for_room(core, receiver);
+        co_await std::move(waiting);
+    }
+    account->draining = false;
+    for (const auto& [_, session] : account->sessions)
+        if (session->presence && session->presence->priority >= 0) session->live = true;
+}
+
+}  // namespace
+
+bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer) {
+    auto& usage = writer->usage[ClassId::letterbox];
+    if (!usage.counted) {
+        usage.counted = true;
+        asio::co_spawn(core.env.io, count_usage(core, writer), asio::detached);
+    }
+    return usage.entries < core.env.policy.letterbox_max_messages && usage.bytes < core.env.policy.letterbox_max_bytes;
+}
+
+void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const crypto::LogEntry& entry) {
+    core.logs.append(change, writer, ClassId::letterbox, entry);
+}
+
+void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
+    auto account = session->account_ptr();
+    if (account->takes_messages()) {  // somebody emptied it already
+        session->live = true;
+        return;
+    }
+    if (account->draining) return;
+    account->draining = true;
+    asio::co_spawn(core.env.io, drain(core, account), asio::detached);
+}
+
+void letterbox_taken(Core& core, Account& account, const Outgoing& item) {
+    if (!item.letterbox) return;
+    account.in_flight.erase(*item.letterbox);
+    Change change;
+    core.logs.erase(change, *account.writer, *item.letterbox);
+    if (!account.delivered || *account.delivered < *item.letterbox) {
+        account.delivered = item.letterbox;
+        put_cursor(change, *account.vault, "delivered", *item.letterbox);
+    }
+    core.write(std::move(change), {});
+}
+
+Wire deliverable(const Account& account, const crypto::LogEntry& entry, const std::string& base, bool delayed, std::string_view server) {
+    std::string extra;
+    if (entry.archived) extra += stanza_id_element(account.jid, account.vault->archive_id(*entry.archived));
+    if (delayed) extra += delay_element(server, entry.received);
+    return make_wire(extra.empty() ? base : with_children(base, extra));
+}
+
+}  // namespace lethe::core

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The letterbox: what RFC 6121 stores for an account while no session can take it.
+//
+// Path of a message: it arrives for an account without a session that takes messages → sealed entry in the letterbox bucket (and in the
+// archive) → the second moment of opening, a first presence of priority >= 0, sends what lies after the cursor "delivered" with <delay/>
+// and <stanza-id/> → the client acknowledges (or, without XEP-0198, it was written) → entry deleted and cursor moved in one change →
+// its sealed bytes end with the bucket. A crash repeats nothing acknowledged and loses nothing.
+// Thread: core; reading runs on the pool.
+#pragma once
+#include <memory>
+
+#include "server/core/account.h"
+
+namespace lethe::core {
+
+class Core;
+
+/// Stages a letterbox entry. False: the quota is full and the sender gets service-unavailable.
+[[nodiscard]] bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer);
+void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const crypto::LogEntry& entry);
+
+/// The session can take messages from now on: empties the letterbox into it, then sets Session::live.
+void open_letterbox(Core& core, const std::shared_ptr<Session>& session);
+
+/// Something reached a client: deletes the letterbox entry it came from.
+void letterbox_taken(Core& core, Account& account, const Outgoing& item);
+
+/// Serialised message with stanza-id, and with delay unless it is being delivered as it arrives.
+Wire deliverable(const Account& account, const crypto::LogEntry& entry, const std::string& base, bool delayed, std::string_view server);
+
+}  // namespace lethe::core

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What a message is, as far as delivery and storage care; and its serialised forms.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "server/xml/element.h"
+#include "server/xmpp/jid.h"
+
+namespace lethe::core {
+
+enum class MessageType { normal, chat, groupchat, headline, error };
+MessageType message_type(const xml::Element& message);  ///< unknown and absent types are normal (RFC 6121 5.2.2)
+
+/// What may be kept of it. Content is any child but chat states, hints, ids, delay and thread: bodies, encrypted payloads, receipts,
+/// markers, invitations.
+struct Keeping {
+    bool letterbox = false;  ///< RFC 6121 8.5.2.2, XEP-0160, XEP-0334
+    bool archive = false;    ///< XEP-0313 section 5.1, XEP-0334
+};
+Keeping keeping(const xml::Element& message);
+
+/// Removes stanza-id elements that claim to be ours (XEP-0359 section 5): by `domain` or any address at it.
+void remove_forged_ids(xml::Element message, std::string_view domain);
+
+/// `base` is a serialised element; `extra` goes in before its end tag.
+std::string with_children(std::string_view base, std::string_view extra);
+std::string stanza_id_element(const xmpp::BareJid& by, std::string_view id);
+std::string delay_element(std::string_view from, std::int64_t received);
+/// The message as XEP-0297 forwards it: jabber:client made explicit.
+std::string as_forwarded(std::string_view base);
+
+}  // namespace lethe::core

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The first of the two moments of opening: at bind, before any stanza of the session, the waiting subscription stanzas are applied to
+// the roster and the cursor "applied" moves, in one transaction of the account store.
+#include <asio/redirect_error.hpp>
+
+#include "crypto/codec.h"
+#include "server/core/account.h"
+#include "server/core/async.h"
+#include "server/core/core.h"
+#include "server/core/log_reader.h"
+#include "server/core/presence.h"
+
+namespace lethe::core {
+namespace {
+
+constexpr std::string_view applied_row = "applied";
+constexpr std::string_view delivered_row = "delivered";
+
+struct Loaded {
+    bool ok = false;
+    Roster roster;
+    Blocklist blocklist;
+    std::optional<crypto::LogPlace> applied, delivered;
+    std::size_t unreadable = 0;
+};
+
+std::optional<crypto::LogPlace> read_cursor(const store::Store& store, const crypto::Vault& vault, std::string_view name) {
+    const auto key = vault.settings_key(name);
+    const auto row = store.row(store::Table::settings, vault.account(), key);
+    if (!row || !*row) return std::nullopt;
+    const auto plain = vault.open(store::Table::settings, key, **row);
+    if (!plain) return std::nullopt;
+    crypto::Decoder d(*plain);
+    crypto::LogPlace place;
+    place.cls = static_cast<crypto::ClassId>(d.u8());
+    place.bucket = d.u32();
+    place.segment = d.u32();
+    place.index = d.u16();
+    return d.finished() ? std::optional(place) : std::nullopt;
+}
+
+Loaded load(const store::Store& store, const crypto::Vault& vault) {
+    Loaded loaded;
+    const auto contacts = store.rows(store::Table::roster, vault.account());
+    const auto blocked = store.rows(store::Table::blocklist, vault.account());
+    const auto version = store.row(store::Table::settings, vault.account(), vault.settings_key(roster_version_row));
+    if (!contacts || !blocked || !version) return loaded;
+    loaded.unreadable = loaded.roster.load(vault, *contacts) + loaded.blocklist.load(vault, *blocked);
+    loaded.roster.load_version(vault, *version);
+    loaded.applied = read_cursor(store, vault, applied_row);
+    loaded.delivered = read_cursor(store, vault, delivered_row);
+    loaded.ok = true;
+    return loaded;
+}
+
+/// Applies what waits after the cursor. False if the disk failed.
+asio::awaitable<bool> settle_subscriptions(Core& core, std::shared_ptr<Account> account) {
+    for (;;) {
+        const auto appended = account->writer->usage[crypto::ClassId::subscriptions].appended;
+        co_await core.barrier();
+        LogQuery query;
+        query.buckets = core.env.buckets.readable(crypto::ClassId::subscriptions);
+        query.vault = account->vault;
+        query.after = account->applied;
+        const auto& keep = core.env.buckets.keep(crypto::ClassId::subscriptions);
+        if (!keep.unlimited) query.received_after = core.env.clock.now() - keep.micros;
+        std::function<LogPage()> job = [&store = core.env.store, query] { return read_log(store, query); };
+        auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
+        const LogPage page = co_await std::move(reading);
+        if (page.failed) co_return false;
+        if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
+        if (page.items.empty()) {
+            if (page.ended && account->writer->usage[crypto::ClassId::subscriptions].appended == appended) co_return true;
+            continue;
+        }
+        Change change;
+        std::vector<std::pair<xmpp::BareJid, SubscriptionType>> replies;
+        for (const auto& item : page.items) {
+            apply_waiting_subscription(core, *account, item.entry, change, replies);
+            core.logs.erase(change, *account->writer, item.place);
+        }
+        account->applied = page.items.back().place;
+        put_cursor(change, *account->vault, applied_row, *account->applied);
+        auto failed = std::make_shared<bool>(false);
+        core.write(std::move(change), [failed](store::Result r) { *failed = !r; });
+        co_await core.barrier();
+        // On a disk that takes no change the roster in memory is right, and the same entries are applied again at the next opening.
+        if (*failed) core.env.log.write(retention::Event::storage_alarm, {});
+        for (const auto& [peer, type] : replies) send_subscription(core, account->jid, peer, type);
+        if (*failed) co_return true;
+    }
+}
+
+}  // namespace
+
+void put_cursor(Change& change, const crypto::Vault& vault, std::string_view name, const crypto::LogPlace& place) {
+    crypto::Encoder e;
+    e.u8(static_cast<std::uint8_t>(place.cls)).u32(place.bucket).u32(place.segment).u16(place.index);
+    const auto key = vault.settings_key(name);
+    change.batch.put(store::Table::settings, vault.account(), key, vault.seal(store::Table::settings, key, e.take()));
+}
+
+asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid jid, std::shared_ptr<const crypto::Vault> vault) {
+    for (;;) {
+        const auto it = core.online.find(jid);
+        if (it == core.online.end()) break;
+        auto existing = it->second;
+        if (existing->state == Account::State::open) co_return existing;
+        std::error_code ignored;
+        auto token = asio::redirect_error(asio::use_awaitable, ignored);
+        auto waiting = existing->opened.async_wait(token);
+        co_await std::move(waiting);
+    }
+    auto writer = core.logs.find(jid);
+    if (!writer || writer->owner != vault->public_key()) co_return nullptr;  // erased or reset since the login
+    auto account = std::make_shared<Account>(core.env.io, jid, vault, std::move(writer));
+    account->opened.expires_at(asio::steady_timer::time_point::max());
+    core.online.emplace(jid, account);
+
+    co_await core.barrier();  // rows still queued by a session that just ended
+    std::function<Loaded()> job = [&store = core.env.store, vault] { return load(store, *vault); };
+    auto loading = on_pool<Loaded>(core.env.io, core.env.pool, std::move(job));
+    Loaded loaded = co_await std::move(loading);
+    bool ok = loaded.ok;
+    if (ok) {
+        if (loaded.unreadable)
+            core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{loaded.unreadable}});
+        account->roster = std::move(loaded.roster);
+        account->blocklist = std::move(loaded.blocklist);
+        account->applied = loaded.applied;
+        account->delivered = loaded.delivered;
+        auto settling = settle_subscriptions(core, account);
+        ok = co_await std::move(settling);
+    }
+    // Erased or reset while it was opening: what was read belongs to nobody any more.
+    if (account->state == Account::State::closed) ok = false;
+    account->state = ok ? Account::State::open : Account::State::closed;
+    account->opened.cancel();
+    if (!ok) {
+        core.online.erase(jid);
+        core.env.log.write(retention::Event::storage_alarm, {});
+        co_return nullptr;
+    }
+    account->writer->waiting_requests.clear();
+    resend_old_requests(core, *account);
+    co_return account;
+}
+
+}  // namespace lethe::core

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/core/presence.h"
+
+#include <charconv>
+
+#include "server/core/core.h"
+#include "server/core/letterbox.h"
+#include "server/core/message.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::core {
+namespace {
+namespace ns = xmpp::ns;
+
+Wire unavailable_stanza(const xmpp::FullJid& from) {
+    return make_wire("<presence type='unavailable' from='" + xml::escape(from.to_string()) + "'/>");
+}
+
+/// The same stanza addressed: serialised presence starts with "<presence".
+Wire addressed(const Wire& presence, const std::string& to) {
+    return make_wire("<presence to='" + xml::escape(to) + "'" + presence->substr(sizeof("<presence") - 1));
+}
+
+/// To every available session of a local account with an open vault; silence for all others.
+void to_contact(Core& core, const Wire& presence, const xmpp::FullJid& from, const xmpp::BareJid& contact) {
+    const auto account = core.open_vault(contact);
+    if (!account || account->blocks(xmpp::Jid(from))) return;
+    const auto wire = addressed(presence, contact.to_string());
+    for (const auto& [_, session] : account->sessions)
+        if (session->presence && session->jid() != from) session->send(wire);
+}
+
+/// RFC 6121 4.3: what the contact's server answers to a probe of ours. Local contacts only; closed vaults stay silent.
+void probe(Core& core, Session& asking, const xmpp::BareJid& contact) {
+    const auto account = core.open_vault(contact);
+    if (!account || account->blocks(xmpp::Jid(asking.jid())) || !account->shows_presence_to(asking.jid().bare())) return;
+    for (const auto& [_, session] : account->sessions)
+        if (session->presence && session.get() != &asking)
+            asking.send(addressed(session->presence->stanza, asking.jid().to_string()));
+}
+
+void broadcast(Core& core, Session& session, const Wire& presence) {
+    auto& account = session.account();
+    const auto own = addressed(presence, account.jid.to_string());
+    for (const auto& [_, other] : account.sessions)
+        if (other->presence) other->send(own);  // RFC 6121 4.2.2: to all of the user's own resources, this one included
+    for (const auto& [contact, item] : account.roster.items())
+        if (item.subscription.from && contact != account.jid && !account.blocks(xmpp::Jid(contact)))
+            to_contact(core, presence, session.jid(), contact);
+}
+
+int priority_of(const xml::Element& stanza) {
+    const auto text = stanza.child("priority", ns::client).text();
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < -128 || value > 127) return 0;
+    return value;
+}
+
+void initial_presence(Core& core, const std::shared_ptr<Session>& session) {
+    auto& account = session->account();
+    probe(core, *session, account.jid);
+    for (const auto& [contact, item] : account.roster.items()) {
+        if (item.subscription.to && contact != account.jid && !account.blocks(xmpp::Jid(contact))) probe(core, *session, contact);
+        if (item.subscription.pending_in && !item.request.empty()) session->send(item.request);
+    }
+    for (const auto& feature : core.features.all())
+        if (feature.session_available) feature.session_available(core, session);
+}
+
+void undirected(Core& core, const std::shared_ptr<Session>& session, xml::Element stanza) {
+    if (stanza.attr("type") == "unavailable") {
+        if (!session->presence) return;
+        session_unavailable(core, *session);
+        return;
+    }
+    const bool first = !session->presence;
+    const int priority = priority_of(stanza);
+    stanza.remove_attr("to");
+    session->presence = Session::Presence{priority, make_wire(xml::serialize(stanza))};
+    broadcast(core, *session, session->presence->stanza);
+    if (first) initial_presence(core, session);
+    if (priority >= 0 && !session->live) open_letterbox(core, session);
+}
+
+void directed(Core& core, const std::shared_ptr<Session>& session, const xmpp::Jid& to, xml::Element stanza) {
+    const bool available = !stanza.has_attr("type");
+    if (available) {
+        if (session->directed.size() < core.env.config.limits.roster_items) session->directed.insert(to);
+    } else {
+        session->directed.erase(to);
+    }
+    if (!core.is_local(to) || to.local().empty()) return;  // other domains and the server itself take no presence
+    const auto account = core.open_vault(to.bare());
+    if (!account || account->blocks(xmpp::Jid(session->jid()))) return;
+    const auto wire = make_wire(xml::serialize(stanza));
+    if (!to.is_bare()) {
+        if (auto* target = account->session(to.resource())) target->send(wire);
+        return;
+    }
+    for (const auto& [_, target] : account->sessions)
+        if (target->presence) target->send(wire);
+}
+
+/// The contact's side of a subscription stanza, vault open.
+void receive_subscription(Core& core, Account& account, const xmpp::BareJid& from, SubscriptionType type, xml::Element stanza) {
+    if (account.blocks(xmpp::Jid(from))) return;
+    const auto* known = account.roster.find(from);
+    const RosterItem before = known ? *known : RosterItem{};
+    const auto transition = inbound(type, before.subscription);
+    if (!known && transition.next.pending_in && account.roster.items().size() >= core.env.config.limits.roster_items) return;
+    const auto wire = make_wire(xml::serialize(stanza));
+    if (transition.next != before.subscription) {
+        RosterItem item = before;
+        item.subscription = transition.next;
+        item.request = transition.next.pending_in ? *wire : std::string();
+        if (item.request.size() > 4096) item.request = "<presence type='subscribe' from='" + xml::escape(from.to_string()) + "'/>";
+        Change change;
+        account.roster.put(change.batch, *account.vault, from, item);
+        core.write(std::move(change), {});
+        const bool visible = item.listed && (before.subscription.name() != item.subscription.name() ||
+                                             before.subscription.pending_out != item.subscription.pending_out);
+        if (visible) push_roster_item(account, from, account.roster.find(from));
+        if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, from, false);
+        if (!before.subscription.from && item.subscription.from) send_presence_to(core, account, from, true);
+    }
+    if (transition.auto_reply) send_subscription(core, account.jid, from, SubscriptionType::subscribed);
+    if (!transition.pass) return;
+    for (const auto& [_, session] : account.sessions)
+        if (type == SubscriptionType::subscribe ? session->presence.has_value() : session->interested) session->send(wire);
+}
+
+/// The contact's side, vault closed: it waits. At most one entry per peer, the newest, and no more than the quota.
+void keep_subscription(Core& core, const xmpp::BareJid& to, const xmpp::BareJid& from, const xml::Element& stanza) {
+    const auto writer = core.logs.find(to);
+    if (!writer || !core.logs.stores(crypto::ClassId::subscriptions)) return;
+    constexpr std::size_t peers_remembered = 1000;
+    const bool known = writer->waiting_requests.contains(from);
+    if (!known && writer->waiting_requests.size() >= peers_remembered) return;
+    crypto::LogEntry entry;
+    entry.type = crypto::LogEntry::Type::subscription;
+    entry.received = core.logs.stamp(*writer);
+    entry.vault_closed = true;
+    entry.peer = from.to_string();
+    entry.stanza = xml::serialize(stanza);
+    if (entry.stanza.size() > 4096)
+        entry.stanza = "<presence type='" + std::string(stanza.attr("type")) + "' from='" + xml::escape(entry.peer) + "'/>";
+    Change change;
+    const auto place = core.logs.append(change, *writer, crypto::ClassId::subscriptions, entry);
+    if (!place) return;
+    if (known) core.logs.erase(change, *writer, writer->waiting_requests.at(from));
+    writer->waiting_requests.insert_or_assign(from, *place);
+    core.write(std::move(change), core.failure_reply(stanza));
+}
+
+void route_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJid& to, SubscriptionType type, xml::Element stanza) {
+    if (!core.is_local(xmpp::Jid(to)) || to.local().empty()) return;
+    if (const auto account = core.open_vault(to)) return receive_subscription(core, *account, from, type, stanza);
+    keep_subscription(core, to, from, stanza);
+}
+
+/// The user's side (RFC 6121 3.1.2, 3.2, 3.3): roster first, then the stanza goes out.
+void user_subscription(Core& core, const std::shared_ptr<Session>& session, const xmpp::BareJid& to, SubscriptionType type,
+                       xml::Element stanza) {
+    auto& account = session->account();
+    if (to == account.jid) return;
+    const auto* known = account.roster.find(to);
+    const RosterItem before = known ? *known : RosterItem{};
+    const auto transition = outbound(type, before.subscription);
+    RosterItem item = before;
+    item.subscription = transition.next;
+    if (type == SubscriptionType::subscribe && !item.subscription.to) item.asked_at = core.env.clock.now();
+    if (!item.subscription.pending_in) item.request.clear();
+    if (type == SubscriptionType::subscribe || (type == SubscriptionType::subscribed && transition.next != before.subscription))
+        item.listed = true;
+    if (!known && account.roster.items().size() >= core.env.config.limits.roster_items) {
+        session->send(xmpp::error_reply(stanza, {xmpp::Condition::resource_constraint, "The contact list is full."}).root());
+        return;
+    }
+    if (item != before) {
+        Change change;
+        account.roster.put(change.batch, *account.vault, to, item);
+        core.write(std::move(change), core.failure_reply(stanza));
+        if (item.listed) push_roster_item(account, to, account.roster.find(to));
+    }
+    if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, to, false);
+    if (transition.pass) {
+        stanza.set_attr("from", account.jid.to_string());
+        stanza.set_attr("to", to.to_string());
+        route_subscription(core, account.jid, to, type, stanza);
+    }
+    if (!before.subscription.from && item.subscription.from) send_presence_to(core, account, to, true);
+}
+
+}  // namespace
+
+void push_roster_item(Account& account, const xmpp::BareJid& jid, const RosterItem* item) {
+    for (const auto& [_, session] : account.sessions) {
+        if (!session->interested) continue;
+        xml::Document doc("iq", ns::client);
+        auto root = doc.root();
+        root.set_attr("type", "set");
+        root.set_attr("id", "push-" + account.roster.version());
+        root.set_attr("from", account.jid.to_string());  // RFC 6121 2.1.6 allows it, and some clients ignore pushes without
+        root.set_attr("to", session->jid().to_string());
+        auto query = root.add("query", ns::roster);
+        query.set_attr("ver", account.roster.version());
+        if (item) {
+            add_roster_item(query, jid, *item);
+        } else {
+            auto removed = query.add("item");
+            removed.set_attr("jid", jid.to_string());
+            removed.set_attr("subscription", "remove");
+        }
+        session->send(root);
+    }
+}
+
+void send_presence_to(Core& core, Account& account, const xmpp::BareJid& contact, bool available) {
+    if (account.blocks(xmpp::Jid(contact))) return;
+    for (const auto& [_, session] : account.sessions)
+        if (session->presence)
+            to_contact(core, available ? session->presence->stanza : unavailable_stanza(session->jid()), session->jid(), contact);
+}
+
+void send_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJid& to, SubscriptionType type) {
+    xml::Document doc("presence", ns::client);
+    auto root = doc.root();
+    root.set_attr("type", to_string(type));
+    root.set_attr("from", from.to_string());
+    root.set_attr("to", to.to_string());
+    route_subscription(core, from, to, type, root);
+}
+
+void session_unavailable(Core& core, Session& session) {
+    const auto wire = unavailable_stanza(session.jid());
+    if (session.presence) {
+        broadcast(core, session, wire);
+        session.presence.reset();
+    }
+    session.live = false;
+    for (const auto& to : std::exchange(session.directed, {})) {
+        if (!core.is_local(to)) continue;
+        const auto account = core.open_vault(to.bare());
+        if (!account || account->blocks(xmpp::Jid(session.jid()))) continue;
+        for (const auto& [resource, target] : account->sessions)
+            if (to.is_bare() ? target->presence.has_value() : resource == to.resource())
+                target->send(addressed(wire, to.to_string()));
+    }
+}
+
+void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::Element stanza) {
+    const auto type_text = stanza.attr("type");
+    const auto type = subscription_type(type_text);
+    if (!stanza.has_attr("to")) {
+        if (type || type_text == "probe" || type_text == "error") return;  // RFC 6121 4.7.1: these need an address
+        return undirected(core, session, stanza);
+    }
+    const auto to = xmpp::Jid::parse(stanza.attr("to"));
+    if (!to) {
+        if (type_text != "error") session->send(xmpp::error_reply(stanza, {xmpp::Condition::jid_malformed}).root());
+        return;
+    }
+    if (session->account().blocks(*to) && type_text != "unavailable" && type_text != "error") {
+        session->send(xmpp::error_reply(stanza, {xmpp::Condition::not_acceptable, "You have blocked this address.", "blocked",
+                                                 std::string(ns::blocking_errors)}).root());
+        return;
+    }
+    if (!core.is_local(*to) && type_text != "error" && type_text != "unavailable") {
+        session->send(xmpp::error_reply(stanza, {xmpp::Condition::remote_server_not_found}).root());
+        return;
+    }
+    if (type) return user_subscription(core, session, to->bare(), *type, stanza);
+    if (type_text == "probe") return probe(core, *session, to->bare());
+    if (type_text.empty() || type_text == "unavailable" || type_text == "error") return directed(core, session, *to, stanza);
+    session->send(xmpp::error_reply(stanza, {xmpp::Condition::bad_request}).root());
+}
+
+void apply_waiting_subscription(Core& core, Account& account, const crypto::LogEntry& entry, Change& change,
+                                std::vector<std::pair<xmpp::BareJid, SubscriptionType>>& replies) {
+    const auto from = xmpp::BareJid::parse(entry.peer);
+    const auto doc = xml::parse(entry.stanza);
+    if (!from || !doc.root() || account.blocks(xmpp::Jid(*from))) return;
+    const auto type = subscription_type(doc.root().attr("type"));
+    if (!type) return;
+    const auto* known = account.roster.find(*from);
+    if (!known && account.roster.items().size() >= core.env.config.limits.roster_items) return;
+    RosterItem item = known ? *known : RosterItem{};
+    const auto before = item.subscription;
+    const auto transition = inbound(*type, before);
+    if (transition.auto_reply) replies.emplace_back(*from, SubscriptionType::subscribed);
+    if (transition.next == before) return;
+    item.subscription = transition.next;
+    item.request = transition.next.pending_in ? entry.stanza : std::string();
+    account.roster.put(change.batch, *account.vault, *from, item);
+}
+
+void resend_old_requests(Core& core, Account& account) {
+    const auto& keep = core.env.buckets.keep(crypto::ClassId::letterbox);
+    const auto now = core.env.clock.now();
+    std::vector<xmpp::BareJid> old;
+    for (const auto& [contact, item] : account.roster.items())
+        if (item.subscription.pending_out && !keep.unlimited && item.asked_at + keep.micros < now) old.push_back(contact);
+    Change change;
+    for (const auto& contact : old) {
+        RosterItem item = *account.roster.find(contact);
+        item.asked_at = now;
+        account.roster.put(change.batch, *account.vault, contact, item);
+        send_subscription(core, account.jid, contact, SubscriptionType::subscribe);
+    }
+    if (!change.empty()) core.write(std::move(change), {});
+}
+
+}  // namespace lethe::core

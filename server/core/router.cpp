@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/core/router.h"
+
+#include "server/core/core.h"
+#include "server/core/letterbox.h"
+#include "server/core/message.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::core {
+namespace {
+namespace ns = xmpp::ns;
+using crypto::ClassId;
+using xmpp::Condition;
+
+/// One message on its way. Answers go to the sender's session.
+struct Passage {
+    Core& core;
+    const std::shared_ptr<Session>& from;
+    xml::Element message;
+    xmpp::Jid to;
+    MessageType type;
+    Keeping keep;
+    std::string bytes = {};  ///< serialised once, before any stanza-id
+    Change change = {};
+    bool delivered = false;  ///< some session was sent it: then a failed archive write is an alarm, not the sender's error
+
+    bool refuse(xmpp::StanzaError error) const {
+        if (type != MessageType::error) from->send(xmpp::error_reply(message, error).root());
+        return false;
+    }
+};
+
+crypto::LogEntry entry_of(const Passage& p, LogWriter& writer, bool outgoing, bool closed) {
+    crypto::LogEntry entry;
+    entry.received = p.core.logs.stamp(writer);
+    entry.outgoing = outgoing;
+    entry.vault_closed = closed;
+    entry.peer = outgoing ? p.to.to_string() : p.from->jid().to_string();
+    entry.stanza = p.bytes;
+    return entry;
+}
+
+void archive_for_sender(Passage& p) {
+    if (!p.keep.archive || p.to.bare() == p.from->jid().bare()) return;
+    auto& writer = *p.from->account().writer;
+    p.core.logs.append(p.change, writer, ClassId::archive, entry_of(p, writer, true, false));
+}
+
+crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, bool closed) {
+    auto entry = entry_of(p, writer, false, closed);
+    if (p.keep.archive) entry.archived = p.core.logs.append(p.change, writer, ClassId::archive, entry);
+    return entry;
+}
+
+/// Nobody can take it: vault closed, or open without a session that takes messages.
+bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, bool closed) {
+    if (!p.keep.letterbox) return true;
+    const bool stored = p.core.logs.stores(ClassId::letterbox);
+    if (stored && !letterbox_has_room(p.core, writer))
+        return p.refuse({Condition::service_unavailable, "This account cannot store more messages at the moment."});
+    const auto entry = archive_for_recipient(p, *writer, closed);
+    if (stored) keep_in_letterbox(p.core, p.change, *writer, entry);
+    return true;
+}
+
+void to_sessions(Passage& p, Account& account, const std::vector<std::shared_ptr<Session>>& sessions) {
+    auto entry = p.keep.letterbox ? archive_for_recipient(p, *account.writer, false) : crypto::LogEntry{};
+    const auto wire = deliverable(account, entry, p.bytes, false, {});
+    std::shared_ptr<Delivery> delivery;
+    if (p.keep.letterbox) delivery = std::make_shared<Delivery>(Delivery{std::move(entry)});
+    for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
+    p.delivered = true;
+}
+
+std::vector<std::shared_ptr<Session>> takers(const Account& account) {
+    std::vector<std::shared_ptr<Session>> out;
+    for (const auto& [_, session] : account.sessions)
+        if (session->takes_messages()) out.push_back(session);
+    return out;
+}
+
+/// RFC 6121 8.5.2: to the bare JID of an account with an open vault.
+bool to_open_account(Passage& p, Account& account) {
+    const auto sessions = takers(account);
+    const bool keepable = p.type == MessageType::chat || p.type == MessageType::normal;
+    if (sessions.empty()) return keepable ? to_letterbox(p, account.writer, false) : true;
+    to_sessions(p, account, sessions);
+    return true;
+}
+
+/// RFC 6121 8.5.3: to a full JID. True if a session with that resource took it.
+bool to_resource(Passage& p, Account& account) {
+    auto* session = account.session(p.to.resource());
+    if (!session || session->ended) return false;
+    // A session that still gets its letterbox must not be overtaken by what is storable.
+    const bool empties = account.draining && session->presence && session->presence->priority >= 0 && !session->live;
+    if (empties && p.keep.letterbox) return false;
+    to_sessions(p, account, {session->shared_from_this()});
+    return true;
+}
+
+bool expects_groupchat(const Account* account, const Passage& p) {
+    if (!account || p.to.is_bare()) return false;
+    const auto* session = account->session(p.to.resource());
+    return session && (session->directed.contains(xmpp::Jid(p.from->jid())) || session->directed.contains(xmpp::Jid(p.from->jid().bare())));
+}
+
+/// False if the sender was told that it cannot be delivered; then nothing is archived either.
+bool deliver(Passage& p) {
+    auto& core = p.core;
+    const auto account = core.open_vault(p.to.bare());
+    // Decided before the blocklist is looked at: a closed vault could not look.
+    if (p.type == MessageType::groupchat && !expects_groupchat(account.get(), p))
+        return p.refuse({Condition::service_unavailable});
+    const bool keepable = p.type == MessageType::chat || p.type == MessageType::normal;
+    if (!account) {
+        const auto writer = core.logs.find(p.to.bare());
+        if (!writer) return p.refuse({Condition::service_unavailable});
+        return keepable ? to_letterbox(p, writer, true) : true;
+    }
+    if (account->blocks(xmpp::Jid(p.from->jid()))) return true;
+    if (!p.to.is_bare() && to_resource(p, *account)) return true;
+    if (p.type == MessageType::error || (!p.to.is_bare() && !keepable)) return true;
+    return to_open_account(p, *account);
+}
+
+/// True if the IQ may reach that session: see the table in router.h.
+bool may_ask(const Account& target, const Session& session, const Session& from) {
+    return target.shows_presence_to(from.jid().bare()) || session.directed.contains(xmpp::Jid(from.jid())) ||
+           session.directed.contains(xmpp::Jid(from.jid().bare()));
+}
+
+void iq_to_full(Core& core, const std::shared_ptr<Session>& from, xml::Element iq, const xmpp::Jid& to, bool request) {
+    const auto account = core.open_vault(to.bare());
+    auto* session = account ? account->session(to.resource()) : nullptr;
+    const bool allowed = session && !account->blocks(xmpp::Jid(from->jid())) && (!request || may_ask(*account, *session, *from));
+    if (allowed) return session->send(iq);
+    if (request) from->send(xmpp::error_reply(iq, {Condition::service_unavailable}).root());
+}
+
+void iq_to_server(Core& core, const std::shared_ptr<Session>& from, xml::Element iq, const xmpp::Jid& target, Where where) {
+    const auto payload = iq.first_child();
+    const auto* handler = core.features.find(iq.attr("type"), payload.ns(), payload.name(), where);
+    if (!handler) {
+        from->send(xmpp::error_reply(iq, {Condition::service_unavailable}).root());
+        return;
+    }
+    Request request{core, from, iq, payload, iq.attr("type") == "set", target, Responder(from, iq)};
+    handler->handle(request);
+}
+
+}  // namespace
+
+void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Element message) {
+    const auto to = message.has_attr("to") ? xmpp::Jid::parse(message.attr("to")) : xmpp::Jid(from->jid().bare());
+    const auto type = message_type(message);
+    const auto refuse = [&](xmpp::StanzaError error) {
+        if (type != MessageType::error) from->send(xmpp::error_reply(message, error).root());
+    };
+    if (!to) return refuse({Condition::jid_malformed});
+    if (!core.is_local(*to)) return refuse({Condition::remote_server_not_found});
+    if (from->account().blocks(*to))
+        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors)});
+    if (to->local().empty()) return refuse({Condition::service_unavailable});
+
+    remove_forged_ids(message, core.domain.domain());
+    if (!message.has_attr("to")) message.set_attr("to", to->to_string());
+    Passage p{core, from, message, *to, type, keeping(message)};
+    p.bytes = xml::serialize(message);
+    if (!deliver(p)) return;
+    archive_for_sender(p);
+    if (!p.change.empty()) core.write(std::move(p.change), p.delivered ? nullptr : core.failure_reply(message));
+}
+
+void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& delivery) {
+    const auto sessions = takers(account);
+    if (!sessions.empty()) {
+        const auto wire = deliverable(account, delivery->entry, delivery->entry.stanza, true, core.domain.domain());
+        for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
+        return;
+    }
+    Change change;
+    keep_in_letterbox(core, change, *account.writer, delivery->entry);
+    if (!change.empty()) core.write(std::move(change), {});
+}
+
+void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq) {
+    const auto type = iq.attr("type");
+    const bool request = type == "get" || type == "set";
+    const auto refuse = [&](xmpp::StanzaError error) { from->send(xmpp::error_reply(iq, error).root()); };
+    if (!request && type != "result" && type != "error") return refuse({Condition::bad_request, "Unknown iq type."});
+    const auto payload = iq.first_child();
+    if (request && (iq.attr("id").empty() || !payload || payload.next_sibling()))
+        return refuse({Condition::bad_request, "A request needs an id and exactly one child."});
+    const auto to = iq.has_attr("to") ? xmpp::Jid::parse(iq.attr("to")) : xmpp::Jid(from->jid().bare());
+    if (!to) {
+        if (request) refuse({Condition::jid_malformed});
+        return;
+    }
+    if (!core.is_local(*to)) {
+        if (request) refuse({Condition::remote_server_not_found});
+        return;
+    }
+    if (from->account().blocks(*to) && !to->local().empty()) {
+        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors)});
+        return;
+    }
+    if (!to->local().empty() && !to->is_bare()) return iq_to_full(core, from, iq, *to, request);
+    if (!request) return;  // an answer to a request of ours (a roster push): nothing follows from it
+    if (to->local().empty()) return iq_to_server(core, from, iq, *to, at_server);
+    iq_to_server(core, from, iq, *to, *to == xmpp::Jid(from->jid().bare()) ? at_own_account : at_other_account);
+}
+
+}  // namespace lethe::core

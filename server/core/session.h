@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One bound resource: what it is sent, what it has acknowledged (XEP-0198), its presence.
+//
+// Lifetime: from bind until Core::end_session; the stream and the account share it.
+// Thread: core.
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "server/core/outbox.h"
+#include "server/xmpp/error.h"
+#include "server/xmpp/jid.h"
+
+namespace lethe::core {
+
+class Account;
+
+class Session : public std::enable_shared_from_this<Session> {
+public:
+    Session(xmpp::FullJid jid, std::shared_ptr<Account> account, std::shared_ptr<Outbox> outbox, unsigned max_unacknowledged)
+        : jid_(std::move(jid)), account_(std::move(account)), outbox_(std::move(outbox)), max_unacknowledged_(max_unacknowledged) {}
+
+    const xmpp::FullJid& jid() const { return jid_; }
+    Account& account() const { return *account_; }
+    const std::shared_ptr<Account>& account_ptr() const { return account_; }
+
+    // Sending.
+    void send(Wire stanza) { send(Outgoing{std::move(stanza)}); }
+    void send(std::string stanza) { send(make_wire(std::move(stanza))); }
+    void send(const xml::Element& stanza) { send(xml::serialize(stanza)); }
+    void send(Outgoing item);
+    std::size_t queued_bytes() const { return outbox_->bytes(); }
+    /// The stream wrote these; without XEP-0198 that is as far as anybody can know.
+    void written(std::deque<Outgoing>& items);
+    /// Something reached the client for certain. Set by the core.
+    std::function<void(const Outgoing&)> on_taken;
+    /// The stream is to end with this error. Set by the stream.
+    std::function<void(xmpp::StreamCondition, std::string)> on_kick;
+    void kick(xmpp::StreamCondition condition, std::string text = {}) {
+        if (on_kick) on_kick(condition, std::move(text));
+    }
+    /// What was sent, or waits to be, and is not known to have arrived. Empties it.
+    std::deque<Outgoing> take_unconfirmed();
+
+    // XEP-0198, acknowledgements. The nonzas themselves are the stream's business.
+    bool acknowledging() const { return acknowledging_; }
+    void enable_acknowledgements() {
+        acknowledging_ = true;
+        inbound_ = 0;  // section 3: both counts start here
+    }
+    /// The client has handled `h` of our stanzas, modulo 2^32. False: more than were sent, a stream error (section 4).
+    [[nodiscard]] bool acknowledged(std::uint32_t h);
+    /// Asks the client for an acknowledgement if one is worth asking for.
+    void request_acknowledgement();
+    /// A stanza came in; answers its ordinal.
+    std::uint32_t count_inbound() { return ++inbound_; }
+    /// The stanza being handled waits for a commit; `<a/>` is held back until release() was called for the same ordinal.
+    std::uint32_t hold() {
+        held_.insert(inbound_);
+        return inbound_;
+    }
+    void release(std::uint32_t ordinal);
+    /// The client sent `<r/>`: answers once every stanza so far is durable.
+    void acknowledgement_requested();
+
+    // Presence.
+    struct Presence {
+        int priority = 0;
+        Wire stanza;  ///< as last broadcast, with 'from' and without 'to'
+    };
+    std::optional<Presence> presence;           ///< empty until initial presence and after unavailable
+    std::set<xmpp::Jid> directed;               ///< whom it sent directed available presence
+    bool interested = false;                    ///< asked for the roster (RFC 6121 2.2)
+    bool blocklist_interested = false;          ///< asked for the blocklist (XEP-0191)
+    bool live = false;                          ///< the letterbox has been emptied into it or before it
+    bool ended = false;
+    /// Messages to the bare JID reach it (RFC 6121 8.5.2).
+    bool takes_messages() const { return presence && presence->priority >= 0 && live && !ended; }
+
+private:
+    void taken(Outgoing& item);
+    void answer_acknowledgements();
+
+    xmpp::FullJid jid_;
+    std::shared_ptr<Account> account_;
+    std::shared_ptr<Outbox> outbox_;
+    unsigned max_unacknowledged_;
+    bool acknowledging_ = false;
+    std::uint32_t inbound_ = 0;          ///< stanzas received
+    std::uint32_t acknowledged_ = 0;     ///< of ours, by the client
+    std::deque<Outgoing> unacknowledged_;
+    std::size_t unrequested_ = 0;        ///< sent since the last <r/>
+    bool request_open_ = false;
+    std::multiset<std::uint32_t> held_;
+    std::deque<std::uint32_t> owed_;     ///< values of h asked for and not yet sent
+};
+
+}  // namespace lethe::core

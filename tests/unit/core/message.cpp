@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/core/message.h"
+
+#include <doctest/doctest.h>
+
+#include "server/xml/element.h"
+
+using namespace lethe;
+using namespace lethe::core;
+
+namespace {
+
+Keeping kept(const char* xml) {
+    const auto doc = xml::parse(xml);
+    REQUIRE(doc.root());
+    return keeping(doc.root());
+}
+
+}  // namespace
+
+TEST_SUITE("core/message") {
+    TEST_CASE("a body is worth keeping in chat and normal messages only") {
+        for (const char* type : {"chat", "normal", "", "nonsense"}) {
+            CAPTURE(type);
+            const auto k = kept(("<message type='" + std::string(type) + "'><body>hi</body></message>").c_str());
+            CHECK(k.letterbox);
+            CHECK(k.archive);
+        }
+        for (const char* type : {"groupchat", "headline", "error"}) {
+            CAPTURE(type);
+            const auto k = kept(("<message type='" + std::string(type) + "'><body>hi</body></message>").c_str());
+            CHECK_FALSE(k.letterbox);
+            CHECK_FALSE(k.archive);
+        }
+    }
+    TEST_CASE("encrypted payloads, receipts and invitations are content; chat states, threads, ids and nothing are not") {
+        CHECK(kept("<message><encrypted xmlns='eu.siacs.conversations.axolotl'/></message>").letterbox);
+        CHECK(kept("<message><received xmlns='urn:xmpp:receipts' id='1'/></message>").archive);
+        CHECK(kept("<message><x xmlns='jabber:x:conference' jid='r@x'/></message>").letterbox);
+        CHECK_FALSE(kept("<message type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>").letterbox);
+        CHECK_FALSE(kept("<message type='chat'><thread>t</thread></message>").letterbox);
+        CHECK_FALSE(kept("<message type='chat'><origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>").letterbox);
+        CHECK_FALSE(kept("<message type='chat'/>").letterbox);
+    }
+    TEST_CASE("hints are obeyed (XEP-0334)") {
+        const auto no_store = kept("<message type='chat'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>");
+        CHECK_FALSE(no_store.letterbox);
+        CHECK_FALSE(no_store.archive);
+        const auto transient = kept("<message type='chat'><body>x</body><no-permanent-store xmlns='urn:xmpp:hints'/></message>");
+        CHECK(transient.letterbox);
+        CHECK_FALSE(transient.archive);
+        const auto stored = kept("<message type='chat'><active xmlns='http://jabber.org/protocol/chatstates'/><store xmlns='urn:xmpp:hints'/></message>");
+        CHECK(stored.letterbox);
+        CHECK(stored.archive);
+        CHECK_FALSE(kept("<message type='headline'><store xmlns='urn:xmpp:hints'/></message>").archive);
+    }
+    TEST_CASE("stanza ids in our name are removed, those of others stay (XEP-0359)") {
+        auto doc = xml::parse("<message><stanza-id xmlns='urn:xmpp:sid:0' by='me@our.example' id='1'/>"
+                              "<stanza-id xmlns='urn:xmpp:sid:0' by='our.example' id='2'/><stanza-id xmlns='urn:xmpp:sid:0' by='@@' id='3'/>"
+                              "<stanza-id xmlns='urn:xmpp:sid:0' by='room@other.example' id='4'/></message>");
+        remove_forged_ids(doc.root(), "our.example");
+        CHECK(xml::serialize(doc.root()) == "<message><stanza-id xmlns='urn:xmpp:sid:0' by='room@other.example' id='4'/></message>");
+    }
+    TEST_CASE("children are added without parsing again") {
+        CHECK(with_children("<message a='1'><body>x</body></message>", "<y/>") == "<message a='1'><body>x</body><y/></message>");
+        CHECK(with_children("<message a='1'/>", "<y/>") == "<message a='1'><y/></message>");
+        CHECK(with_children("<message/>", "<y/>") == "<message><y/></message>");
+        CHECK(as_forwarded("<message a='1'/>") == "<message xmlns='jabber:client' a='1'/>");
+        CHECK(as_forwarded("<message><b/></message>") == "<message xmlns='jabber:client'><b/></message>");
+    }
+}

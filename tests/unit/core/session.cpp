@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// XEP-0198 bookkeeping and the outbox, without a socket.
+#include "server/core/session.h"
+
+#include <doctest/doctest.h>
+
+using namespace lethe;
+using namespace lethe::core;
+
+namespace {
+
+struct Bench {
+    std::shared_ptr<Outbox> outbox = std::make_shared<Outbox>(1000);
+    std::shared_ptr<Session> session = std::make_shared<Session>(*xmpp::FullJid::parse("a@x.example/r"), nullptr, outbox, 10);
+
+    std::string next() {
+        if (outbox->empty()) return "";
+        auto items = outbox->take(1);
+        auto text = *items.front().bytes;
+        session->written(items);
+        return text;
+    }
+    std::string all() {
+        std::string text;
+        for (auto one = next(); !one.empty(); one = next()) text += one;
+        return text;
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("core/session") {
+    TEST_CASE("an answer to <r/> waits for every commit of the stanzas before it, not for later ones") {
+        Bench b;
+        b.session->enable_acknowledgements();
+        b.session->count_inbound();
+        const auto first = b.session->hold();
+        b.session->acknowledgement_requested();
+        CHECK(b.all() == "");
+        b.session->count_inbound();
+        const auto second = b.session->hold();
+        b.session->release(first);
+        CHECK(b.all() == "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+        b.session->acknowledgement_requested();
+        CHECK(b.all() == "");
+        b.session->release(second);
+        CHECK(b.all() == "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+    }
+    TEST_CASE("a stanza with two commits is answered after both") {
+        Bench b;
+        b.session->enable_acknowledgements();
+        b.session->count_inbound();
+        const auto ordinal = b.session->hold();
+        b.session->hold();
+        b.session->acknowledgement_requested();
+        b.session->release(ordinal);
+        CHECK(b.all() == "");
+        b.session->release(ordinal);
+        CHECK(b.all() == "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    }
+    TEST_CASE("with acknowledgements an item is taken when the client says so, without them when it was written") {
+        Bench b;
+        int taken = 0;
+        b.session->on_taken = [&](const Outgoing&) { ++taken; };
+        const auto item = [] {
+            Outgoing o{make_wire("<message/>")};
+            o.letterbox = crypto::LogPlace{};
+            return o;
+        };
+        b.session->send(item());
+        CHECK(taken == 0);
+        b.all();
+        CHECK(taken == 1);
+        b.session->enable_acknowledgements();
+        b.session->send(item());
+        b.session->send(item());
+        CHECK(b.all().ends_with("<r xmlns='urn:xmpp:sm:3'/>"));
+        CHECK(taken == 1);
+        CHECK(b.session->acknowledged(1));
+        CHECK(taken == 2);
+        CHECK_FALSE(b.session->acknowledged(3));
+        CHECK(b.session->acknowledged(2));
+        CHECK(taken == 3);
+    }
+    TEST_CASE("what is not confirmed comes back when the session is lost, written or not") {
+        Bench b;
+        auto delivery = std::make_shared<Delivery>();
+        b.session->send({.bytes = make_wire("<message n='0'/>"), .delivery = delivery});
+        b.session->enable_acknowledgements();
+        b.session->send({.bytes = make_wire("<message n='1'/>"), .delivery = delivery});
+        CHECK(delivery->pending == 2);
+        const auto lost = b.session->take_unconfirmed();
+        REQUIRE(lost.size() == 2);
+        CHECK(delivery->pending == 0);
+        CHECK_FALSE(delivery->taken);
+    }
+    TEST_CASE("a client that leaves too much unacknowledged is ended") {
+        Bench b;
+        std::optional<xmpp::StreamCondition> end;
+        b.session->on_kick = [&](xmpp::StreamCondition c, std::string) { end = c; };
+        b.session->enable_acknowledgements();
+        for (int i = 0; i < 10; ++i) b.session->send("<m/>");
+        CHECK_FALSE(end);
+        b.session->send("<m/>");
+        CHECK(end == xmpp::StreamCondition::policy_violation);
+    }
+    TEST_CASE("the outbox is bounded and says so once") {
+        Outbox box(100);
+        int overflows = 0;
+        box.overflow = [&] { ++overflows; };
+        CHECK(box.push({make_wire(std::string(100, 'x'))}));
+        CHECK(overflows == 0);
+        CHECK(box.push({make_wire("y")}));
+        CHECK(overflows == 1);
+        CHECK_FALSE(box.push({make_wire("z")}));
+        CHECK(overflows == 1);
+        CHECK(box.take(1).size() == 1);
+        CHECK(box.take(1000).size() == 1);
+        CHECK(box.empty());
+        CHECK(box.bytes() == 0);
+    }
+}
