@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/feature/all.h"
+
+namespace lethe::feature {
+
+core::FeatureTable all() {
+    return core::FeatureTable({archive(), blocking(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
+                               roster(), version()});
+}
+
+}  // namespace lethe::feature

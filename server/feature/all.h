@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Every extension, one line each. A reader finds any XEP by its file's name.
+#pragma once
+#include "server/core/feature.h"
+
+namespace lethe::feature {
+
+core::FeatureTable all();
+
+core::Feature archive();         // XEP-0313
+core::Feature blocking();        // XEP-0191
+core::Feature disco();           // XEP-0030
+core::Feature entity_time();     // XEP-0202
+core::Feature legacy_session();  // RFC 3921
+core::Feature offline();         // XEP-0160
+core::Feature ping();            // XEP-0199
+core::Feature registration();    // XEP-0077
+core::Feature roster();          // RFC 6121 section 2
+core::Feature version();         // XEP-0092
+
+}  // namespace lethe::feature

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/feature/disco_info.h"
+
+#include <set>
+
+#include "server/xmpp/caps.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::feature {
+namespace {
+
+constexpr std::string_view server_category = "server", server_type = "im", server_name = "Lethe";
+
+std::set<std::string> names(const core::FeatureTable& table, bool server) {
+    std::set<std::string> out;
+    for (const auto& feature : table.all())
+        for (const auto name : server ? feature.server_features : feature.account_features) out.emplace(name);
+    return out;
+}
+
+}  // namespace
+
+void add_disco_info(xml::Element query, const core::FeatureTable& features, bool server) {
+    auto identity = query.add("identity");
+    identity.set_attr("category", server ? server_category : "account");
+    identity.set_attr("type", server ? server_type : "registered");
+    if (server) identity.set_attr("name", server_name);
+    for (const auto& name : names(features, server)) query.add("feature").set_attr("var", name);
+}
+
+std::string caps_ver(const core::FeatureTable& features) {
+    return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(features, true));
+}
+
+}  // namespace lethe::feature

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// XEP-0077 In-Band Registration, version 2.4, for accounts that exist: change of password and cancellation. New accounts are made by
+// the operator (policy: registration = "closed").
+//
+// A new password takes a new account key and new wraps of the same vault secret; the old key is overwritten, so that the old password
+// and a copy of the old record open nothing. Other sessions end. The password passes through memory only.
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+
+#include "server/admin/operations.h"
+#include "server/core/async.h"
+#include "server/core/core.h"
+#include "server/feature/all.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::feature {
+namespace {
+namespace ns = xmpp::ns;
+using xmpp::Condition;
+
+void get(core::Request& request) {
+    request.responder.result([&](xml::Element iq) {
+        auto query = iq.add("query", ns::reg);
+        query.add("registered");
+        query.add("username").add_text(request.session->jid().bare().local());
+        query.add("password");
+    });
+}
+
+using Prepared = std::expected<admin::PreparedCredentials, admin::Failure>;
+
+asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Session> session, std::shared_ptr<admin::Password> password,
+                                      core::Responder responder) {
+    // Shared, because a pool job has to be copyable and credentials are not.
+    std::function<std::shared_ptr<Prepared>()> job = [password, sha_1 = core.env.config.sasl.scram_sha_1] {
+        return std::make_shared<Prepared>(admin::prepare_credentials(*password, sha_1));
+    };
+    auto preparing = core::on_pool<std::shared_ptr<Prepared>>(core.env.io, core.env.pool, std::move(job));
+    const auto prepared = co_await std::move(preparing);
+    if (!*prepared) {
+        responder.error({Condition::not_acceptable, prepared->error().text});
+        co_return;
+    }
+    if (session->ended) co_return;
+    const auto jid = session->jid().bare();
+    core.env.operations.change_password(
+        jid, session->account().vault->secret(), std::move(**prepared), [&core, session, responder, jid](admin::Outcome outcome) {
+            if (!outcome) return responder.error({Condition::resource_constraint, outcome.error().text});
+            core.env.log.write(retention::Event::password_changed, {retention::Account{jid}});
+            responder.result();
+            core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The password was changed.", session.get());
+        });
+}
+
+void cancel(core::Request& request) {
+    const auto jid = request.session->jid().bare();
+    request.session->account().leaving = true;
+    request.core.env.operations.erase(jid, [&core = request.core, jid, responder = request.responder](admin::Outcome outcome) {
+        if (!outcome) {
+            if (const auto account = core.open_vault(jid)) account->leaving = false;
+            return responder.error({Condition::resource_constraint, outcome.error().text});
+        }
+        core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
+        responder.result();
+        core.logs.forget(jid);
+        core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
+    });
+}
+
+void set(core::Request& request) {
+    const auto query = request.payload;
+    if (query.child("remove", ns::reg)) {
+        if (query.first_child().next_sibling()) return request.responder.error({Condition::bad_request, "<remove/> stands alone."});
+        return cancel(request);
+    }
+    const auto username = xmpp::BareJid::parse(query.child("username", ns::reg).text() + "@" + request.core.domain.domain());
+    auto text = query.child("password", ns::reg).text();
+    if (!username || *username != request.session->jid().bare()) {
+        crypto::detail::wipe(text.data(), text.size());
+        return request.responder.error({Condition::not_allowed, "Only the password of your own account can be changed."});
+    }
+    if (text.size() > admin::Password::longest)
+        return request.responder.error({Condition::not_acceptable, "The password is too long."});
+    auto password = std::make_shared<admin::Password>(text);
+    crypto::detail::wipe(text.data(), text.size());
+    if (const auto fine = admin::check_password(*password); !fine)
+        return request.responder.error({Condition::not_acceptable, fine.error().text});
+    asio::co_spawn(request.core.env.io, change_password(request.core, request.session, std::move(password), request.responder),
+                   asio::detached);
+}
+
+}  // namespace
+
+core::Feature registration() {
+    return {.name = "registration",
+            .server_features = {ns::reg},
+            .iq = {{"get", ns::reg, "query", core::at_server | core::at_own_account, get},
+                   {"set", ns::reg, "query", core::at_server | core::at_own_account, set}}};
+}
+
+}  // namespace lethe::feature
