@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/control.h"
+
+namespace lethe::server {
+
+void LiveControl::account_changing(const xmpp::BareJid& account, admin::Change change) {
+    if (change != admin::Change::erased && change != admin::Change::reset && change != admin::Change::suspended) return;
+    // Nothing of a vault that is about to be gone is written any more.
+    if (const auto open = core_.open_vault(account); open && change != admin::Change::suspended) open->leaving = true;
+    core_.end_sessions(account, xmpp::StreamCondition::not_authorized, "The operator changed this account.");
+}
+
+void LiveControl::account_changed(const xmpp::BareJid& account, admin::Change change) {
+    core_.logs.forget(account);
+    using retention::Event;
+    switch (change) {
+        case admin::Change::added: return core_.env.log.write(Event::account_created, {retention::Account{account}});
+        case admin::Change::reset: return core_.env.log.write(Event::account_reset, {retention::Account{account}});
+        case admin::Change::erased: return core_.env.log.write(Event::account_erased, {retention::Account{account}});
+        case admin::Change::suspended:
+        case admin::Change::unsuspended: return core_.env.log.write(Event::account_suspended, {retention::Account{account}});
+    }
+}
+
+void LiveControl::sweep_extra() {
+    core_.env.log.sweep();
+    core_.logs.drop_dead_chains();
+}
+
+void LiveControl::status_extra(admin::Facts& facts) {
+    facts.emplace_back("sessions", static_cast<std::int64_t>(core_.session_count()));
+    facts.emplace_back("accounts_online", static_cast<std::int64_t>(core_.online.size()));
+}
+
+}  // namespace lethe::server

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The running server's side of lethectl: what is done to an account is followed by its live sessions and caches.
+#pragma once
+#include "server/admin/store_control.h"
+#include "server/core/core.h"
+
+namespace lethe::server {
+
+class LiveControl final : public admin::StoreControlHandler {
+public:
+    LiveControl(Options options, core::Core& core) : StoreControlHandler(std::move(options)), core_(core) {}
+
+protected:
+    void account_changing(const xmpp::BareJid& account, admin::Change change) override;
+    void account_changed(const xmpp::BareJid& account, admin::Change change) override;
+    void sweep_extra() override;
+    void status_extra(admin::Facts& facts) override;
+
+private:
+    core::Core& core_;
+};
+
+}  // namespace lethe::server

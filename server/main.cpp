@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// lethed: the server, in the foreground.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "server/server.h"
+
+namespace {
+
+/// Secrets must not leave the process by a core file, nor data by a file mode.
+void harden() {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    umask(077);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    harden();
+    CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate again."};
+    app.footer("Example: lethed --config /etc/lethe/lethe.toml\nMake a configuration with: lethectl init --domain chat.example");
+    std::string config = "/etc/lethe/lethe.toml";
+    app.add_option("--config", config, "configuration file")->capture_default_str();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    auto server = lethe::server::Server::open(config);
+    if (!server) {
+        std::fprintf(stderr, "lethed: %s\n", server.error().c_str());
+        return 2;
+    }
+    (*server)->run();
+    return 0;
+}

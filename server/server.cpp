@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/server.h"
+
+#include <algorithm>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <map>
+
+#include "crypto/secret.h"
+#include "server/admin/config.h"
+#include "server/admin/control_server.h"
+#include "server/control.h"
+#include "server/core/core.h"
+#include "server/feature/all.h"
+#include "server/feature/disco_info.h"
+#include "server/net/listener.h"
+#include "server/notify.h"
+#include "server/stream/client_stream.h"
+
+namespace lethe::server {
+namespace {
+
+std::string lines(const std::vector<retention::FileError>& errors) {
+    std::string text;
+    for (const auto& error : errors) text += (text.empty() ? "" : "\n") + error.to_string();
+    return text;
+}
+
+net::TlsContext::Options tls_options(const admin::Config& config) {
+    return {.certificate_path = config.tls.certificate, .key_path = config.tls.key, .minimum = config.tls.minimum, .alpn = {"xmpp-client"}};
+}
+
+/// The network a connection counts against: /24 or /48.
+std::array<std::uint8_t, 7> network_of(const net::PeerAddress& peer) {
+    std::array<std::uint8_t, 7> key{};
+    key[0] = peer.v6;
+    std::copy_n(peer.ip.begin(), peer.v6 ? 6 : 3, key.begin() + 1);
+    return key;
+}
+
+}  // namespace
+
+struct Server::Impl {
+    // In the order of construction; destruction goes the other way, so that the store outlives all that writes to it.
+    admin::Config config;
+    retention::Policy policy;
+    retention::SystemClock clock;
+    asio::io_context io{1};
+    asio::thread_pool pool{2};
+    std::unique_ptr<crypto::NodeKeys> keys;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<retention::Log> log;
+    std::unique_ptr<retention::Buckets> buckets;
+    std::unique_ptr<admin::Operations> operations;
+    std::unique_ptr<core::Core> core;
+    std::unique_ptr<stream::Authenticator> authenticator;
+    std::unique_ptr<stream::ClientService> clients;
+    std::unique_ptr<LiveControl> control;
+    std::unique_ptr<admin::ControlServer> control_server;
+    std::vector<std::unique_ptr<net::Listener>> listeners;
+    std::map<std::array<std::uint8_t, 7>, unsigned> connections;  ///< per network, in memory only
+    std::map<const stream::ClientStream*, std::weak_ptr<stream::ClientStream>> streams;
+    asio::steady_timer sweeper{io};
+    asio::signal_set signals{io};
+
+    std::expected<void, std::string> read_files(const std::string& config_file);
+    std::expected<void, std::string> open_store();
+    std::expected<void, std::string> open_network();
+    void build_core();
+    void accept(asio::ip::tcp::socket socket, bool direct_tls);
+    void sweep();
+    void schedule_sweep();
+    void wait_for_signals();
+    void reload();
+    void stop();
+};
+
+std::expected<void, std::string> Server::Impl::read_files(const std::string& config_file) {
+    auto read = admin::load_config(config_file);
+    if (!read) return std::unexpected(lines(read.error()));
+    config = std::move(*read);
+    if (const auto fine = admin::check_permissions(config); !fine) return std::unexpected(fine.error());
+    auto declared = retention::load_policy(config.policy_file);
+    if (!declared) return std::unexpected(lines(declared.error()));
+    policy = std::move(*declared);
+    return {};
+}
+
+std::expected<void, std::string> Server::Impl::open_store() {
+    auto node_key = crypto::load_node_key(config.node_key.file);
+    if (!node_key) return std::unexpected(node_key.error());
+    keys = std::make_unique<crypto::NodeKeys>(*node_key);
+    // Completions run on the core thread, in the order of the commits.
+    auto deliver = [this](std::vector<std::move_only_function<void()>> completions) {
+        asio::post(io, [completions = std::move(completions)]() mutable {
+            for (auto& completion : completions) completion();
+        });
+    };
+    auto opened = store::Store::open({.data = config.data, .keys = keys.get(), .deliver = std::move(deliver)});
+    if (!opened) return std::unexpected(opened.error().text);
+    store = std::move(*opened);
+    auto opened_log = retention::Log::open(config.data / "log", policy, clock, true);
+    if (!opened_log) return std::unexpected(opened_log.error());
+    log = std::move(*opened_log);
+    buckets = std::make_unique<retention::Buckets>(*store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId id) {
+        log->write(retention::Event::sweep_alarm, {retention::Count{static_cast<std::uint64_t>(alarm)}, retention::Count{id.number}});
+    });
+    return {};
+}
+
+void Server::Impl::build_core() {
+    operations = std::make_unique<admin::Operations>(
+        admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts});
+    core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, clock},
+                                        feature::all());
+    authenticator = std::make_unique<stream::Authenticator>(*store, *keys, *operations, config);
+    auto offload = [this](std::move_only_function<void()> work, std::move_only_function<void()> then) {
+        asio::post(pool, [this, guard = asio::make_work_guard(io), work = std::move(work), then = std::move(then)]() mutable {
+            work();
+            asio::post(io, std::move(then));
+        });
+    };
+    control = std::make_unique<LiveControl>(
+        admin::StoreControlHandler::Options{.domain = config.domain, .scram_sha_1 = config.sasl.scram_sha_1, .operations = *operations,
+                                            .store = *store, .clock = clock, .buckets = buckets.get(), .offload = std::move(offload)},
+        *core);
+}
+
+std::expected<void, std::string> Server::Impl::open_network() {
+    auto tls = net::TlsContext::load(tls_options(config));
+    if (!tls) return std::unexpected(tls.error());
+    const auto caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" + feature::caps_node + "' ver='" +
+                      feature::caps_ver(core->features) + "'/>";
+    clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps});
+    const auto listen = [this](const std::vector<std::string>& addresses, bool direct_tls) -> std::expected<void, std::string> {
+        for (const auto& address : addresses) {
+            auto listener = net::Listener::open(io, address);
+            if (!listener) return std::unexpected(listener.error());
+            (*listener)->start([this, direct_tls](asio::ip::tcp::socket socket) { accept(std::move(socket), direct_tls); });
+            log->write(retention::Event::listening, {retention::Port{(*listener)->port()}});
+            listeners.push_back(std::move(*listener));
+        }
+        return {};
+    };
+    if (const auto fine = listen(config.listen.c2s, false); !fine) return fine;
+    if (const auto fine = listen(config.listen.c2s_tls, true); !fine) return fine;
+    auto opened = admin::ControlServer::open(io, config.data, *control);
+    if (!opened) return std::unexpected(opened.error());
+    control_server = std::move(*opened);
+    return {};
+}
+
+void Server::Impl::accept(asio::ip::tcp::socket socket, bool direct_tls) {
+    auto client = std::make_shared<stream::ClientStream>(*clients, std::move(socket), direct_tls);
+    const auto peer = client->peer();
+    if (!peer) return;
+    const auto network = network_of(*peer);
+    auto& count = connections[network];
+    if (count >= config.limits.connections_per_network) return;
+    ++count;
+    streams.emplace(client.get(), client);
+    client->start([this, network, raw = client.get()] {
+        streams.erase(raw);
+        if (--connections[network] == 0) connections.erase(network);
+    });
+}
+
+void Server::Impl::sweep() {
+    log->sweep();
+    buckets->sweep([this](std::size_t destroyed) {
+        if (destroyed) log->write(retention::Event::bucket_destroyed, {retention::Count{destroyed}});
+    });
+    if (core) core->logs.drop_dead_chains();
+}
+
+void Server::Impl::schedule_sweep() {
+    // A bucket made meanwhile may be due before those known now, and wall clocks move: look again every second at the latest.
+    const auto due = std::min(buckets->next_deadline(), log->next_deadline());
+    const auto wait = std::clamp<std::int64_t>(due - clock.now(), 1'000, 1'000'000);
+    sweeper.expires_after(std::chrono::microseconds(wait));
+    sweeper.async_wait([this](std::error_code error) {
+        if (error) return;
+        if (std::min(buckets->next_deadline(), log->next_deadline()) <= clock.now()) sweep();
+        schedule_sweep();
+    });
+}
+
+void Server::Impl::reload() {
+    auto tls = net::TlsContext::load(tls_options(config));
+    if (!tls) return log->write(retention::Event::certificate_problem);
+    clients->tls = std::move(*tls);
+    log->write(retention::Event::certificate_reloaded);
+}
+
+void Server::Impl::wait_for_signals() {
+    signals.async_wait([this](std::error_code error, int signal) {
+        if (error) return;
+        if (signal == SIGHUP) {
+            reload();
+            return wait_for_signals();
+        }
+        stop();
+    });
+}
+
+void Server::Impl::stop() {
+    notify_service_manager("STOPPING=1");
+    sweeper.cancel();
+    for (auto& listener : listeners) listener->stop();
+    control_server->stop();
+    auto open_streams = streams;
+    for (const auto& [_, weak] : open_streams)
+        if (const auto client = weak.lock()) client->finish(xmpp::StreamCondition::system_shutdown);
+    auto online = core->online;
+    for (const auto& [jid, _] : online) core->end_sessions(jid, xmpp::StreamCondition::system_shutdown, {});
+    // What the sessions leave behind is durable before the process ends; connections get a moment to take their last words.
+    sweeper.expires_after(std::chrono::seconds(1));
+    sweeper.async_wait([this](std::error_code) {
+        store->barrier([this](store::Result) { io.stop(); });
+    });
+}
+
+std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::string& config_file) {
+    if (const auto ready = crypto::initialise(); !ready) return std::unexpected(ready.error());
+    auto impl = std::make_unique<Impl>();
+    for (auto step : {+[](Impl& i, const std::string& file) { return i.read_files(file); },
+                      +[](Impl& i, const std::string&) { return i.open_store(); }})
+        if (const auto fine = step(*impl, config_file); !fine) return std::unexpected(fine.error());
+    // The first sweep precedes the listeners: nothing overdue is ever served.
+    bool swept = false;
+    impl->log->sweep();
+    impl->buckets->sweep([&swept](std::size_t) { swept = true; });
+    while (!swept) impl->io.run_one();
+    impl->build_core();
+    if (const auto fine = impl->open_network(); !fine) return std::unexpected(fine.error());
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+    // Pool jobs refer to the store; completions still under way have nowhere to go.
+    impl_->pool.join();
+}
+
+void Server::run() {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) impl_->signals.add(signal);
+    impl_->wait_for_signals();
+    impl_->schedule_sweep();
+    impl_->log->write(retention::Event::server_started);
+    notify_service_manager("READY=1");
+    auto guard = asio::make_work_guard(impl_->io);
+    impl_->io.run();
+    impl_->log->write(retention::Event::server_stopped);
+}
+
+}  // namespace lethe::server

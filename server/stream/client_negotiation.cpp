@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7, XEP-0198 acknowledgements).
+#include <charconv>
+
+#include "server/stream/client_stream.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::stream {
+namespace {
+namespace ns = xmpp::ns;
+using xmpp::StreamCondition;
+
+constexpr unsigned login_attempts = 5;
+
+std::string random_hex(std::size_t bytes) {
+    std::string random(bytes, '\0');
+    crypto::random_bytes({reinterpret_cast<std::uint8_t*>(random.data()), random.size()});
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (const char c : random) {
+        text += digits[static_cast<unsigned char>(c) >> 4];
+        text += digits[static_cast<unsigned char>(c) & 15];
+    }
+    return text;
+}
+
+std::string sasl_element(std::string_view name, std::string_view content) {
+    std::string out = "<";
+    out.append(name).append(" xmlns='").append(ns::sasl).append("'>").append(content).append("</").append(name).append(">");
+    return out;
+}
+
+StreamCondition condition_of(xml::ReadError error) {
+    switch (error) {
+        case xml::ReadError::none:
+        case xml::ReadError::not_well_formed: break;
+        case xml::ReadError::restricted_xml: return StreamCondition::restricted_xml;
+        case xml::ReadError::bad_namespace_prefix: return StreamCondition::bad_namespace_prefix;
+        case xml::ReadError::unsupported_encoding: return StreamCondition::unsupported_encoding;
+        case xml::ReadError::invalid_namespace: return StreamCondition::invalid_namespace;
+        case xml::ReadError::bad_format: return StreamCondition::bad_format;
+        case xml::ReadError::policy_violation: return StreamCondition::policy_violation;
+    }
+    return StreamCondition::not_well_formed;
+}
+
+}  // namespace
+
+asio::awaitable<void> ClientStream::process() {
+    while (!inbox_.empty() && state_ != State::closing && !tls_wanted_) {
+        auto input = std::move(inbox_.front());
+        inbox_.pop_front();
+        if (auto* header = std::get_if<xml::StreamHeader>(&input)) {
+            on_header(*header);
+            continue;
+        }
+        if (std::holds_alternative<StreamEnd>(input)) {
+            if (session_) service_.core.end_session(session_);
+            begin_closing();
+            break;
+        }
+        auto document = std::move(std::get<xml::Document>(input));
+        switch (state_) {
+            case State::plain: on_plain(document.root()); break;
+            case State::secure: on_secure(document.root()); break;
+            case State::authenticated: {
+                auto operation = on_authenticated(std::move(document));
+                co_await std::move(operation);
+                break;
+            }
+            case State::bound: on_bound(std::move(document)); break;
+            case State::header_plain:
+            case State::header_secure:
+            case State::header_authenticated:
+            case State::closing: break;
+        }
+    }
+    if (read_error_ != xml::ReadError::none && state_ != State::closing && !tls_wanted_) on_read_error(read_error_);
+}
+
+void ClientStream::on_read_error(xml::ReadError error) { finish(condition_of(error)); }
+
+void ClientStream::open_reply() {
+    if (std::exchange(replied_, true)) return;
+    push("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" +
+         random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
+}
+
+void ClientStream::on_header(const xml::StreamHeader& header) {
+    open_reply();
+    const auto to = xmpp::Jid::parse(header.to);
+    if (!to || *to != xmpp::Jid(service_.core.domain)) return finish(StreamCondition::host_unknown);
+    // RFC 6120 4.7.5: a higher minor version is fine, an absent one means a protocol from before STARTTLS.
+    if (!header.version.starts_with("1.")) return finish(StreamCondition::unsupported_version);
+    switch (state_) {
+        case State::header_plain: state_ = State::plain; break;
+        case State::header_secure: state_ = State::secure; break;
+        case State::header_authenticated: state_ = State::authenticated; break;
+        default: return finish(StreamCondition::bad_format);
+    }
+    push(features());
+}
+
+std::string ClientStream::features() const {
+    std::string out = "<stream:features>";
+    if (state_ == State::plain) out += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>";
+    if (state_ == State::secure) {
+        std::string names;
+        bool plus = false;
+        xmpp::scram::ChannelBinding binding{stream_.tls_server_end_point(), stream_.tls_exporter()};
+        for (const auto& name : service_.authenticator.mechanisms(binding)) {
+            names += "<mechanism>" + name + "</mechanism>";
+            plus |= name.ends_with("-PLUS");
+        }
+        out += sasl_element("mechanisms", names);
+        if (plus) {
+            out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
+            if (binding.tls_exporter) out += "<channel-binding type='tls-exporter'/>";
+            out += "<channel-binding type='tls-server-end-point'/></sasl-channel-binding>";
+        }
+    }
+    if (state_ == State::authenticated)
+        out += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"
+               "<sub xmlns='urn:xmpp:features:pre-approval'/>" + service_.caps;
+    const auto bytes = state_ == State::authenticated ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
+    out += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(bytes) + "</max-bytes></limits>";
+    return out + "</stream:features>";
+}
+
+void ClientStream::on_plain(const xml::Element& element) {
+    if (!element.is("starttls", ns::tls)) return finish(StreamCondition::policy_violation, "TLS is required");
+    push("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    tls_wanted_ = true;
+}
+
+void ClientStream::on_secure(const xml::Element& element) {
+    if (element.ns() != ns::sasl) return finish(StreamCondition::not_authorized);
+    if (element.name() == "auth" && !login_->under_way()) return login_reply(login_->begin(element.attr("mechanism"), element.text()));
+    if (element.name() == "response" && login_->under_way()) return login_reply(login_->respond(element.text()));
+    if (element.name() == "abort") return login_reply(login_->abort());
+    login_reply(login_->malformed());
+}
+
+void ClientStream::log_login(retention::Event event, const std::optional<xmpp::BareJid>& account) {
+    auto& log = service_.core.env.log;
+    if (account) log.write(event, {retention::Account{*account}, address()});
+    else log.write(event, {address()});
+}
+
+retention::Address ClientStream::address() const {
+    const auto peer = stream_.peer();
+    return peer ? retention::Address{peer->ip, peer->v6} : retention::Address{};
+}
+
+void ClientStream::login_reply(Login::Reply reply) {
+    switch (reply.kind) {
+        case Login::Reply::Kind::challenge: return push(sasl_element("challenge", reply.text));
+        case Login::Reply::Kind::success:
+            log_login(retention::Event::login, reply.account);
+            account_ = std::move(reply.account);
+            vault_ = std::move(reply.vault);
+            login_.reset();
+            push(sasl_element("success", reply.text));
+            return restart(State::header_authenticated);
+        case Login::Reply::Kind::failure:
+            log_login(retention::Event::login_failed, reply.tried);
+            push(sasl_element("failure", "<" + reply.text + "/>"));
+            if (++failures_ >= login_attempts) finish(StreamCondition::policy_violation, "Too many failed logins");
+    }
+}
+
+asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
+    const auto root = document.root();
+    const auto payload = root.first_child();
+    if (root.is("iq", ns::client) && root.attr("type") == "set" && payload && payload.is("bind", ns::bind)) {
+        auto operation = bind(std::move(document));
+        co_await std::move(operation);
+        co_return;
+    }
+    if (root.is("resume", ns::sm)) {
+        push("<failed xmlns='urn:xmpp:sm:3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+        co_return;
+    }
+    if (root.ns() == ns::sm) {
+        push("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+        co_return;
+    }
+    finish(StreamCondition::not_authorized, "Bind a resource first");
+}
+
+asio::awaitable<void> ClientStream::bind(xml::Document request) {
+    auto iq = request.root();
+    const auto refuse = [&](xmpp::StanzaError error) { push(xml::serialize(xmpp::error_reply(iq, error).root())); };
+    auto wanted = iq.first_child().child("resource", ns::bind).text();
+    if (wanted.empty()) wanted = random_hex(8);
+    const auto jid = xmpp::FullJid::make(*account_, wanted);
+    if (!jid) {
+        refuse({xmpp::Condition::bad_request, "The resource is not allowed."});
+        co_return;
+    }
+    auto opening = core::open_account(service_.core, *account_, vault_);
+    auto account = co_await std::move(opening);
+    if (!account || state_ == State::closing) {
+        if (account) service_.core.close_if_unused(account);
+        finish(StreamCondition::internal_server_error);
+        co_return;
+    }
+    auto* old = account->session(jid->resource());
+    const auto replaced = old ? old->shared_from_this() : nullptr;
+    if (!replaced && account->sessions.size() >= limits_.sessions_per_account) {
+        refuse({xmpp::Condition::resource_constraint, "Too many sessions of this account."});
+        co_return;
+    }
+    session_ = std::make_shared<core::Session>(*jid, account, outbox_, limits_.sm_unacked);
+    session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
+        if (const auto self = weak.lock()) self->finish(condition, text);
+    };
+    service_.core.begin_session(session_);
+    if (replaced) {
+        // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
+        // after the new session has begun, so that the vault stays open.
+        replaced->kick(StreamCondition::conflict, "Replaced by a new session");
+        service_.core.end_session(replaced);
+    }
+    vault_.reset();
+    state_ = State::bound;
+    deadline_.cancel();
+    auto reply = xmpp::result_reply(iq);
+    reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
+    push(xml::serialize(reply.root()), true);
+}
+
+void ClientStream::on_bound(xml::Document document) {
+    auto root = document.root();
+    if (root.ns() == ns::sm) return on_acknowledgement(root);
+    const bool stanza = root.ns() == ns::client && (root.name() == "message" || root.name() == "presence" || root.name() == "iq");
+    if (!stanza) return finish(StreamCondition::unsupported_stanza_type);
+    if (root.has_attr("from")) {
+        const auto from = xmpp::Jid::parse(root.attr("from"));
+        if (!from || (*from != xmpp::Jid(session_->jid()) && *from != xmpp::Jid(session_->jid().bare())))
+            return finish(StreamCondition::invalid_from);
+    }
+    service_.core.handle(session_, std::move(document));
+}
+
+void ClientStream::on_acknowledgement(const xml::Element& element) {
+    if (element.name() == "enable") {
+        if (session_->acknowledging())
+            return push("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+        push("<enabled xmlns='urn:xmpp:sm:3'/>");
+        return session_->enable_acknowledgements();
+    }
+    if (!session_->acknowledging()) return finish(StreamCondition::unsupported_stanza_type);
+    if (element.name() == "r") return session_->acknowledgement_requested();
+    if (element.name() == "a") {
+        const auto text = element.attr("h");
+        std::uint32_t h = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), h);
+        if (error != std::errc() || end != text.data() + text.size()) return finish(StreamCondition::bad_format);
+        if (!session_->acknowledged(h)) finish(StreamCondition::undefined_condition, "You acknowledged more stanzas than were sent");
+        return;
+    }
+    finish(StreamCondition::unsupported_stanza_type);
+}
+
+}  // namespace lethe::stream

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The connection: reading, writing, TLS, time limits. What is said on it is in client_negotiation.cpp.
+#include "server/stream/client_stream.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <algorithm>
+#include <array>
+
+namespace lethe::stream {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t write_chunk = 64 * 1024;
+constexpr seconds closing_time{5};
+
+/// One buffer for all connections: nothing of it is kept across an await.
+std::array<char, 16 * 1024>& scratch() {
+    static std::array<char, 16 * 1024> buffer;
+    return buffer;
+}
+
+xml::Limits reader_limits(const admin::Config::Limits& limits, bool authenticated) {
+    xml::Limits out;
+    out.stanza_bytes = authenticated ? limits.stanza_bytes : std::min(limits.stanza_bytes, limits.unauthenticated_bytes);
+    out.depth = limits.depth;
+    return out;
+}
+
+}  // namespace
+
+ClientStream::ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls)
+    : service_(service),
+      stream_(std::move(socket)),
+      limits_(service.core.env.config.limits),
+      state_(direct_tls ? State::header_secure : State::header_plain),
+      direct_tls_(direct_tls),
+      outbox_(std::make_shared<core::Outbox>(limits_.queue_bytes)),
+      wake_(service.core.env.io),
+      deadline_(service.core.env.io),
+      allowance_at_(steady_clock::now()) {
+    xml::Reader::Events events;
+    events.stream_opened = [this](const xml::StreamHeader& header) { inbox_.push_back(header); };
+    events.stanza = [this](xml::Document document) { inbox_.push_back(std::move(document)); };
+    events.stream_closed = [this] { inbox_.push_back(StreamEnd{}); };
+    reader_ = std::make_unique<xml::Reader>("jabber:client", reader_limits(limits_, false), std::move(events));
+    wake_.expires_at(steady_clock::time_point::max());
+    allowance_ = static_cast<double>(limits_.c2s_bytes_per_second);
+}
+
+void ClientStream::start(std::function<void()> on_end) {
+    on_end_ = std::move(on_end);
+    outbox_->wake = [this] { wake_.cancel(); };
+    outbox_->overflow = [this] { stream_.close(); };  // it does not read: no use in telling it so
+    deadline_.expires_after(seconds(limits_.handshake_seconds));
+    auto& io = service_.core.env.io;
+    auto self = shared_from_this();
+    asio::co_spawn(io, watch_deadline(), [self](std::exception_ptr) {});
+    asio::co_spawn(io, write_loop(), [self](std::exception_ptr) {});
+    asio::co_spawn(io, run(), [self](std::exception_ptr) {
+        self->stream_.close();
+        self->outbox_->wake = nullptr;
+        self->outbox_->close();
+        self->wake_.cancel();
+        self->state_ = State::closing;
+        self->deadline_.cancel();
+        if (self->session_) self->service_.core.end_session(self->session_);
+        if (self->session_) self->session_->on_kick = nullptr;
+        if (self->on_end_) std::exchange(self->on_end_, nullptr)();
+    });
+}
+
+asio::awaitable<void> ClientStream::watch_deadline() {
+    for (;;) {
+        std::error_code error;
+        auto token = asio::redirect_error(asio::use_awaitable, error);
+        const auto until = deadline_.expiry();
+        auto waiting = deadline_.async_wait(token);
+        co_await std::move(waiting);
+        if (state_ == State::bound) co_return;
+        if (error && deadline_.expiry() == until) co_return;  // over
+        if (error) continue;                                  // moved
+        if (state_ == State::closing) {
+            stream_.close();
+            co_return;
+        }
+        finish(xmpp::StreamCondition::connection_timeout);
+    }
+}
+
+asio::awaitable<void> ClientStream::write_loop() {
+    for (;;) {
+        if (outbox_->empty()) {
+            if (outbox_->closed()) break;
+            wake_.expires_at(steady_clock::time_point::max());
+            std::error_code ignored;
+            auto token = asio::redirect_error(asio::use_awaitable, ignored);
+            auto waiting = wake_.async_wait(token);
+            co_await std::move(waiting);
+            continue;
+        }
+        auto items = outbox_->take(write_chunk);
+        std::string joined;
+        core::Wire single = items.front().bytes;
+        if (items.size() > 1)
+            for (const auto& item : items) joined += *item.bytes;
+        writing_ = true;
+        auto operation = stream_.write(items.size() > 1 ? std::string_view(joined) : std::string_view(*single));
+        const auto written = co_await std::move(operation);
+        writing_ = false;
+        if (!written) {
+            // What was taken but not sent is not known to have arrived.
+            outbox_->items().insert(outbox_->items().begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+            if (session_) service_.core.reclaim(session_);
+            break;
+        }
+        if (session_) session_->written(items);
+    }
+    if (state_ == State::closing) {
+        auto ending = stream_.end_output();
+        const auto ended = co_await std::move(ending);
+        if (!ended) stream_.close();
+    } else {
+        stream_.close();
+    }
+}
+
+asio::awaitable<void> ClientStream::drained() {
+    asio::steady_timer timer(service_.core.env.io);
+    while ((writing_ || !outbox_->empty()) && state_ != State::closing) {
+        timer.expires_after(std::chrono::milliseconds(1));
+        std::error_code ignored;
+        auto token = asio::redirect_error(asio::use_awaitable, ignored);
+        auto waiting = timer.async_wait(token);
+        co_await std::move(waiting);
+    }
+}
+
+asio::awaitable<bool> ClientStream::handshake() {
+    auto operation = stream_.start_tls(service_.tls, service_.core.env.pool);
+    const auto done = co_await std::move(operation);
+    if (!done) co_return false;
+    xmpp::scram::ChannelBinding binding;
+    binding.tls_server_end_point = stream_.tls_server_end_point();
+    binding.tls_exporter = stream_.tls_exporter();
+    login_ = std::make_unique<Login>(service_.authenticator, std::move(binding));
+    co_return true;
+}
+
+asio::awaitable<void> ClientStream::run() {
+    if (direct_tls_) {
+        auto operation = handshake();
+        if (!co_await std::move(operation)) co_return;
+    }
+    for (;;) {
+        auto reading = read_some();
+        if (!co_await std::move(reading)) co_return;
+        auto processing = process();
+        co_await std::move(processing);
+        if (!tls_wanted_ || state_ == State::closing) continue;
+        tls_wanted_ = false;
+        auto draining = drained();
+        co_await std::move(draining);
+        auto operation = handshake();
+        if (!co_await std::move(operation)) co_return;
+        restart(State::header_secure);
+    }
+}
+
+asio::awaitable<bool> ClientStream::read_some() {
+    auto waiting = stream_.wait_readable();
+    const auto ready = co_await std::move(waiting);
+    if (!ready) co_return false;
+    auto& buffer = scratch();
+    // Nothing else runs on this thread between the bytes arriving in the buffer and the reader taking them.
+    auto reading = stream_.read(buffer);
+    const auto got = co_await std::move(reading);
+    if (!got) co_return false;
+    if (state_ == State::closing) co_return true;  // discarded, until the peer ends too or the deadline passes
+    if (!vault_ && !session_ && (unauthenticated_bytes_ += *got) > limits_.unauthenticated_bytes) {
+        finish(xmpp::StreamCondition::policy_violation, "Too much data before authentication");
+        co_return true;
+    }
+    const auto error = reader_->feed(std::string_view(buffer.data(), *got));
+    if (error != xml::ReadError::none) read_error_ = error;
+    auto slowing = slow_down(*got);
+    co_await std::move(slowing);
+    co_return true;
+}
+
+asio::awaitable<void> ClientStream::slow_down(std::size_t bytes) {
+    if (limits_.c2s_bytes_per_second == 0) co_return;
+    const auto rate = static_cast<double>(limits_.c2s_bytes_per_second);
+    const auto now = steady_clock::now();
+    const double passed = std::chrono::duration<double>(now - allowance_at_).count();
+    allowance_ = std::min(rate, allowance_ + passed * rate) - static_cast<double>(bytes);
+    allowance_at_ = now;
+    if (allowance_ >= 0) co_return;
+    asio::steady_timer timer(service_.core.env.io);
+    timer.expires_after(std::chrono::microseconds(static_cast<std::int64_t>(-allowance_ / rate * 1e6)));
+    std::error_code ignored;
+    auto token = asio::redirect_error(asio::use_awaitable, ignored);
+    auto waiting = timer.async_wait(token);
+    co_await std::move(waiting);
+}
+
+void ClientStream::restart(State next) {
+    state_ = next;
+    replied_ = false;
+    inbox_.clear();
+    read_error_ = xml::ReadError::none;
+    reader_->set_limits(reader_limits(limits_, next == State::header_authenticated));
+    reader_->reset();
+}
+
+void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text) {
+    if (state_ == State::closing) return;
+    open_reply();
+    push(xmpp::stream_error(condition, text));
+    begin_closing();
+}
+
+void ClientStream::begin_closing() {
+    push("</stream:stream>");
+    state_ = State::closing;
+    outbox_->close();
+    deadline_.expires_after(closing_time);
+    // The watch ended when the session began.
+    if (session_) asio::co_spawn(service_.core.env.io, watch_deadline(), [self = shared_from_this()](std::exception_ptr) {});
+}
+
+}  // namespace lethe::stream

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One client connection: RFC 6120 negotiation as a state machine, then stanzas to and from the core.
+//
+//   state          what may come                         what follows
+//   header_plain   stream header                         features: STARTTLS only → plain
+//   plain          <starttls/>                           <proceed/>, handshake → header_secure
+//   header_secure  stream header                         features: SASL mechanisms → secure
+//   secure         <auth/>, <response/>, <abort/>        success opens the vault → header_authenticated
+//   header_authenticated  stream header                  features: bind, XEP-0198 → authenticated
+//   authenticated  iq bind                               account opened, session begun → bound
+//   bound          stanzas, XEP-0198 nonzas              core::Core::handle
+//   closing        nothing                               what waits is written, then the connection ends
+//   Direct TLS starts in header_secure. Anything else is a stream error, and the stream is over.
+//
+// Lifetime: run() keeps itself alive through its coroutines and ends when the connection does. Thread: core.
+#pragma once
+#include <asio/awaitable.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "server/core/core.h"
+#include "server/net/stream.h"
+#include "server/stream/sasl.h"
+#include "server/xml/reader.h"
+
+namespace lethe::stream {
+
+/// What all client connections share. `tls` is replaced as a whole when certificates are reloaded.
+struct ClientService {
+    core::Core& core;
+    const Authenticator& authenticator;
+    std::shared_ptr<net::TlsContext> tls;
+    std::string caps;  ///< the XEP-0115 element for stream features
+};
+
+class ClientStream : public std::enable_shared_from_this<ClientStream> {
+public:
+    ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls);
+    /// Spawns what the connection needs; `on_end` is called once when it is over.
+    void start(std::function<void()> on_end);
+    /// Ends the stream with an error, after what already waits.
+    void finish(xmpp::StreamCondition condition, std::string_view text = {});
+    std::optional<net::PeerAddress> peer() const { return stream_.peer(); }
+
+private:
+    void begin_closing();
+    enum class State { header_plain, plain, header_secure, secure, header_authenticated, authenticated, bound, closing };
+    struct StreamEnd {};
+    using Input = std::variant<xml::StreamHeader, xml::Document, StreamEnd>;
+
+    asio::awaitable<void> run();
+    asio::awaitable<void> write_loop();
+    asio::awaitable<void> watch_deadline();
+    asio::awaitable<bool> handshake();
+    asio::awaitable<void> drained();
+    asio::awaitable<bool> read_some();
+    asio::awaitable<void> slow_down(std::size_t bytes);
+    asio::awaitable<void> process();
+
+    void on_header(const xml::StreamHeader& header);
+    std::string features() const;
+    void on_plain(const xml::Element& element);
+    void on_secure(const xml::Element& element);
+    void login_reply(Login::Reply reply);
+    asio::awaitable<void> on_authenticated(xml::Document document);
+    asio::awaitable<void> bind(xml::Document request);
+    void on_bound(xml::Document document);
+    void on_acknowledgement(const xml::Element& element);
+    void on_read_error(xml::ReadError error);
+
+    void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
+    void open_reply();
+    void restart(State next);
+    void log_login(retention::Event event, const std::optional<xmpp::BareJid>& account);
+    retention::Address address() const;
+
+    ClientService& service_;
+    net::Stream stream_;
+    const admin::Config::Limits& limits_;
+    State state_;
+    const bool direct_tls_;
+    bool replied_ = false;       ///< our stream header is out
+    bool tls_wanted_ = false;
+    bool writing_ = false;
+    std::unique_ptr<xml::Reader> reader_;
+    std::deque<Input> inbox_;
+    xml::ReadError read_error_ = xml::ReadError::none;  ///< reported after what came before it was processed
+    std::shared_ptr<core::Outbox> outbox_;
+    asio::steady_timer wake_;      ///< the writer waits here
+    asio::steady_timer deadline_;  ///< negotiation, and later the end
+    std::size_t unauthenticated_bytes_ = 0;
+    double allowance_ = 0;         ///< bytes that may be read now (limits.c2s_bytes_per_second)
+    std::chrono::steady_clock::time_point allowance_at_;
+    unsigned failures_ = 0;
+    std::unique_ptr<Login> login_;
+    std::optional<xmpp::BareJid> account_;
+    std::shared_ptr<const crypto::Vault> vault_;  ///< from <success/> to bind
+    std::shared_ptr<core::Session> session_;
+    std::function<void()> on_end_;
+};
+
+}  // namespace lethe::stream

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A login: SCRAM over RFC 6120 section 6, and the vault it opens.
+//
+// Path of the secret: the client's proof arrives → ClientKey is recovered (xmpp/scram.h) → it unwraps the vault secret → the vault's keys
+// stand in locked memory → ClientKey is wiped before the answer goes out. Unknown account, wrong password and suspended account take
+// the same steps and give the same answer: the record of a decoy is opened in place of a missing one.
+// Thread: core.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/account.h"
+#include "crypto/vault.h"
+#include "server/admin/config.h"
+#include "server/admin/operations.h"
+#include "server/xmpp/scram.h"
+#include "store/store.h"
+
+namespace lethe::stream {
+
+/// What every login of this server needs. Built once.
+class Authenticator {
+public:
+    Authenticator(const store::Store& store, const crypto::NodeKeys& keys, const admin::Operations& operations,
+                  const admin::Config& config);
+    ~Authenticator();
+
+    /// Mechanism names offered on a connection with these channel bindings, strongest first.
+    std::vector<std::string> mechanisms(const xmpp::scram::ChannelBinding& binding) const;
+
+    struct Found {
+        std::optional<xmpp::BareJid> account;  ///< empty: nobody may log in, whatever the proof
+        crypto::AccountId id;
+        crypto::Credential credential;         ///< a made-up one for nobody
+        crypto::VaultPublicKey owner;
+    };
+    Found look_up(std::string_view username, crypto::Mechanism mechanism) const;
+
+private:
+    friend class Login;
+    const store::Store& store_;
+    const crypto::NodeKeys& keys_;
+    const admin::Operations& operations_;
+    const admin::Config& config_;
+    struct Decoy;
+    std::unique_ptr<Decoy> decoy_;
+};
+
+/// One attempt, from <auth/> to <success/> or <failure/>.
+class Login {
+public:
+    struct Reply {
+        enum class Kind { challenge, success, failure } kind;
+        std::string text;                                  ///< base64 of challenge or success, or the failure condition
+        std::optional<xmpp::BareJid> tried = {};           ///< whose login failed, if the name was an address
+        std::optional<xmpp::BareJid> account = {};         ///< success
+        std::shared_ptr<const crypto::Vault> vault = {};   ///< success
+    };
+    Login(const Authenticator& authenticator, xmpp::scram::ChannelBinding binding) : authenticator_(authenticator), binding_(std::move(binding)) {}
+
+    /// `<auth mechanism='…'>payload</auth>`
+    Reply begin(std::string_view mechanism, std::string_view payload);
+    /// `<response>payload</response>`
+    Reply respond(std::string_view payload);
+    Reply abort() { return fail("aborted"); }
+    Reply malformed() { return fail("malformed-request"); }
+    bool under_way() const { return exchange_.has_value(); }
+
+private:
+    Reply fail(std::string_view condition);
+    const Authenticator& authenticator_;
+    xmpp::scram::ChannelBinding binding_;
+    std::optional<xmpp::scram::Exchange> exchange_;
+    Authenticator::Found found_;
+    std::optional<xmpp::BareJid> tried_;
+};
+
+}  // namespace lethe::stream
