@@ -123,7 +123,14 @@ inline constexpr std::array<int, 3> tls13_suites{MBEDTLS_TLS1_3_AES_128_GCM_SHA2
 inline constexpr std::array<int, 0> tls13_suites{};
 #endif
 
-/// RFC 5705/8446 exporter, without context. Arrives with mbedTLS 4.0; 3.6 has no public way to the exporter secret.
+/// The library can export keying material: 3.6 from one of its later point releases on (Debian 13 has 3.6.6), never 2.28.
+#if defined(MBEDTLS_SSL_KEYING_MATERIAL_EXPORT)
+inline constexpr bool has_exporter = true;
+#else
+inline constexpr bool has_exporter = false;
+#endif
+
+/// RFC 8446 section 7.5, without context. False where the library cannot.
 inline bool export_keying_material(mbedtls_ssl_context* ssl, std::string_view label, std::span<unsigned char> out) {
 #if defined(MBEDTLS_SSL_KEYING_MATERIAL_EXPORT)
     return mbedtls_ssl_export_keying_material(ssl, out.data(), out.size(), label.data(), label.size(), nullptr, 0, 0) == 0;

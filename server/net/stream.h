@@ -72,8 +72,8 @@ public:
     bool encrypted() const;
     /// RFC 5929 tls-server-end-point: hash of the certificate we sent. Precondition: encrypted().
     std::vector<std::uint8_t> tls_server_end_point() const;
-    /// RFC 9266, only on TLS 1.3 and only where mbedTLS can export keying material: from 4.0 on. 3.6 speaks TLS 1.3 but has no public
-    /// way to the exporter secret, so there it is nullopt too (and tls_server_end_point() serves).
+    /// RFC 9266, only on TLS 1.3 and while the connection is open. nullopt also where mbedTLS cannot export keying material: 2.28 and
+    /// the first releases of 3.6 (Debian 13's 3.6.6 can).
     std::optional<std::vector<std::uint8_t>> tls_exporter() const;
     std::string_view tls_version() const;  ///< "TLSv1.2", "TLSv1.3"
     std::optional<PeerAddress> peer() const;

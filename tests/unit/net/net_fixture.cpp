@@ -16,6 +16,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "server/mbedtls_compat.h"
+
 namespace lethe::test {
 
 Directory::Directory() {
@@ -102,14 +104,18 @@ std::shared_ptr<net::TlsContext> context(const std::string& name, std::vector<st
     return *loaded;
 }
 
-std::string peer_command(std::uint16_t port, const std::string& scenario) {
-    return "python3 " LETHE_NET_PEER " " + std::to_string(port) + " " + scenario;
+std::string peer_command(std::uint16_t port, const std::string& scenario, const std::string& version) {
+    return "python3 " LETHE_NET_PEER " " + std::to_string(port) + "/" + version + " " + scenario;
 }
 
-std::string peer(std::uint16_t port, const std::string& scenario) {
-    std::string line = output_of(peer_command(port, scenario));
+std::string peer(std::uint16_t port, const std::string& scenario, const std::string& version) {
+    std::string line = output_of(peer_command(port, scenario, version));
     if (!line.empty() && line.back() == '\n') line.pop_back();
     return line;
+}
+
+std::vector<std::string> versions() {
+    return mbedtls_compat::has_tls13 ? std::vector<std::string>{"1.2", "1.3"} : std::vector<std::string>{"1.2"};
 }
 
 Process::Process(const std::string& command) {

@@ -36,9 +36,11 @@ std::string certificate(const std::string& name);
 std::string key(const std::string& name);
 std::shared_ptr<net::TlsContext> context(const std::string& name = "ec", std::vector<std::string> alpn = {});
 
-/// peer.py against this port; its line.
-std::string peer(std::uint16_t port, const std::string& scenario);
-std::string peer_command(std::uint16_t port, const std::string& scenario);
+/// peer.py against this port with this version of TLS; what it printed.
+std::string peer(std::uint16_t port, const std::string& scenario, const std::string& version = "1.2");
+std::string peer_command(std::uint16_t port, const std::string& scenario, const std::string& version = "1.2");
+/// "1.2", and "1.3" where the library has it.
+std::vector<std::string> versions();
 
 /// A shell command that runs beside the test, with its standard input and output on pipes.
 class Process {

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A TLS client made of OpenSSL, driven by test_net: peer.py PORT SCENARIO [ARGUMENT]. Prints one line; exit status 0 unless it is itself broken."""
+"""A TLS client made of OpenSSL, driven by test_net: peer.py PORT[/VERSION] SCENARIO [ARGUMENT].
+
+VERSION is 1.2 (the default) or 1.3: the only one it offers where the scenario says nothing else. Prints its findings; the exit status
+is 0 unless the client itself broke down."""
 import socket
 import ssl
 import sys
@@ -8,7 +11,8 @@ import threading
 import warnings
 
 
-def context(low=ssl.TLSVersion.TLSv1_2, high=ssl.TLSVersion.TLSv1_2, ciphers=None, alpn=None):
+def context(low=None, high=None, ciphers=None, alpn=None):
+    low, high = low or version, high or version
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
@@ -23,7 +27,7 @@ def context(low=ssl.TLSVersion.TLSv1_2, high=ssl.TLSVersion.TLSv1_2, ciphers=Non
 
 
 def connect(**settings):
-    return context(**settings).wrap_socket(socket.create_connection(("127.0.0.1", port)))
+    return context(**settings).wrap_socket(socket.create_connection(("127.0.0.1", int(port))))
 
 
 def refused(**settings):
@@ -59,19 +63,15 @@ def suite(name):
 
 
 def newest():
-    with connect(high=ssl.TLSVersion.TLSv1_3) as tls:
+    with connect(low=ssl.TLSVersion.TLSv1_2, high=ssl.TLSVersion.TLSv1_3) as tls:
         tls.sendall(b"x")
         read_exactly(tls, 1)
         tickets = tls.session.has_ticket if tls.session else False
         return f"{tls.version()} tickets={tickets}"
 
 
-def only13():
-    return refused(low=ssl.TLSVersion.TLSv1_3, high=ssl.TLSVersion.TLSv1_3)
-
-
-def old(version):
-    asked = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}[version]
+def old(name):
+    asked = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}[name]
     return refused(low=asked, high=asked, ciphers="ALL:@SECLEVEL=0")
 
 
@@ -83,11 +83,11 @@ def alpn(names):
 def resumption():
     """Two connections with the first one's session offered on the second."""
     made = context()
-    with made.wrap_socket(socket.create_connection(("127.0.0.1", port))) as tls:
+    with made.wrap_socket(socket.create_connection(("127.0.0.1", int(port)))) as tls:
         tls.sendall(b"x")
         read_exactly(tls, 1)
         session = tls.session
-    with made.wrap_socket(socket.create_connection(("127.0.0.1", port)), session=session) as tls:
+    with made.wrap_socket(socket.create_connection(("127.0.0.1", int(port))), session=session) as tls:
         return f"ticket={session.has_ticket} reused={tls.session_reused}"
 
 
@@ -105,7 +105,7 @@ def duplex(size):
 
 def bytewise(text="one byte at a time"):
     """Every byte of ciphertext is a TCP segment of its own."""
-    raw = socket.create_connection(("127.0.0.1", port))
+    raw = socket.create_connection(("127.0.0.1", int(port)))
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context().wrap_bio(incoming, outgoing)
@@ -137,7 +137,7 @@ def bytewise(text="one byte at a time"):
 
 def coalesced():
     """Finished and the first records of data in one segment; then a record that is cut in the middle."""
-    raw = socket.create_connection(("127.0.0.1", port))
+    raw = socket.create_connection(("127.0.0.1", int(port)))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context().wrap_bio(incoming, outgoing)
     try:
@@ -187,7 +187,7 @@ def idle(count):
     print("start", flush=True)
     sys.stdin.readline()
     for _ in range(int(count)):
-        tls = made.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+        tls = made.wrap_socket(socket.create_connection(("127.0.0.1", int(port))))
         tls.sendall(b"m" * 16000)
         read_exactly(tls, 16000)
         held.append(tls)
@@ -215,7 +215,8 @@ def hello():
     return outgoing.read().hex()
 
 
-port = int(sys.argv[1])
+port, _, wanted = sys.argv[1].partition("/")
+version = {"": ssl.TLSVersion.TLSv1_2, "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[wanted]
 try:
     print(globals()[sys.argv[2]](*sys.argv[3:]))
 except BrokenPipeError:

@@ -182,8 +182,10 @@ TEST_CASE("handshake: close() and destruction while the pool computes end it wit
 }
 
 TEST_CASE("handshake: garbage fails it, a peer that hangs up closes it, and both for good") {
-    for (const std::string garbage : {"<?xml version='1.0'?><stream:stream xmlns='jabber:client'>", "GET / HTTP/1.1\r\n\r\n",
-                                      "\x16\x03\x01\xff\xff\x01" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "\x15\x03\x01\x02\x02\x02\x28\x28"}) {
+    using namespace std::string_literals;
+    const std::array garbages{"<?xml version='1.0'?><stream:stream xmlns='jabber:client'>"s, "GET / HTTP/1.1\r\n\r\n"s,
+                              "\x16\x03\x01\xff\xff"s + std::string(40, '\1'), "\x15\x03\x01\x00\x02\x02\x28"s};
+    for (const std::string& garbage : garbages) {
         CAPTURE(garbage);
         asio::io_context io;
         asio::thread_pool pool(1);
@@ -294,26 +296,30 @@ asio::awaitable<void> say_goodbye(std::shared_ptr<net::Stream> stream, asio::thr
 }  // namespace
 
 TEST_CASE("TLS: large writes go both ways at once") {
-    std::string bytes, got;
+    std::string bytes;
     for (int i = 0; i < (4 << 20); ++i) bytes.push_back(static_cast<char>(i));
-    bool whole = false;
-    {
-        auto tls = context();
-        asio::io_context* io = nullptr;
-        Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) {
-            return both_ways(stream, pool, tls, io, &bytes, &got, &whole);
-        });
-        io = &server.io;
-        CHECK(peer(server.port(), "duplex " + std::to_string(bytes.size())) == "equal");
+    for (const std::string& version : versions()) {
+        CAPTURE(version);
+        std::string got;
+        bool whole = false;
+        {
+            auto tls = context();
+            asio::io_context* io = nullptr;
+            Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) {
+                return both_ways(stream, pool, tls, io, &bytes, &got, &whole);
+            });
+            io = &server.io;
+            CHECK(peer(server.port(), "duplex " + std::to_string(bytes.size()), version) == "equal");
+        }
+        CHECK(whole);
+        CHECK((got == bytes));
     }
-    CHECK(whole);
-    CHECK((got == bytes));
 }
 
 TEST_CASE("TLS: finish() brings the last words and an orderly end to a peer that was still sending") {
     auto tls = context();
     Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return say_goodbye(stream, pool, tls); });
-    CHECK(peer(server.port(), "closing") == "goodbye, then close_notify");
+    for (const std::string& version : versions()) CHECK(peer(server.port(), "closing", version) == "goodbye, then close_notify");
 }
 
 TEST_SUITE_END();

@@ -24,12 +24,12 @@ TEST_CASE("a client of TLS 1.2 gets its bytes echoed, with an ECDSA or an RSA ce
 
 TEST_CASE("ciphertext that trickles in byte by byte is understood") {
     Server server(echo_with(context()));
-    CHECK(peer(server.port(), "bytewise") == "one byte at a time");
+    for (const std::string& version : versions()) CHECK(peer(server.port(), "bytewise", version) == "one byte at a time");
 }
 
 TEST_CASE("records that arrive together with the end of the handshake are not lost") {
     Server server(echo_with(context()));
-    CHECK(peer(server.port(), "coalesced") == "first second third");
+    for (const std::string& version : versions()) CHECK(peer(server.port(), "coalesced", version) == "first second third");
 }
 
 TEST_CASE("every suite has ephemeral keys and authenticated encryption") {
@@ -66,13 +66,13 @@ TEST_CASE("minimum 1.3 is kept where the library has it and refused at load wher
         return;
     }
     Server server(echo_with(*loaded));
-    CHECK(peer(server.port(), "only13").starts_with("accepted TLSv1.3 "));
+    CHECK(peer(server.port(), "echo hello", "1.3") == "TLSv1.3 TLS_AES_128_GCM_SHA256 hello");
     CHECK(peer(server.port(), "suite ECDHE-ECDSA-AES128-GCM-SHA256") == "TLSV1_ALERT_PROTOCOL_VERSION");
 }
 
 TEST_CASE("a session is never resumed, by ticket or by its id") {
     Server server(echo_with(context()));
-    CHECK(peer(server.port(), "resumption") == "ticket=False reused=False");
+    for (const std::string& version : versions()) CHECK(peer(server.port(), "resumption", version) == "ticket=False reused=False");
 }
 
 TEST_CASE("ALPN: the common protocol is chosen, none in common ends the handshake, and no offer is no offence") {
@@ -99,13 +99,40 @@ TEST_CASE("a client's renegotiation is refused, its connection is secure against
 
 namespace {
 
-/// Tells the end point binding, then closes.
-asio::awaitable<void> tell_binding(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> context,
-                                   std::promise<std::shared_ptr<net::Stream>>* told) {
-    auto starting = stream->start_tls(context, *pool);
+struct Bindings {
+    std::vector<std::uint8_t> end_point;
+    std::optional<std::vector<std::uint8_t>> exporter, exporter_after_close;
+    std::string version;
+};
+
+asio::awaitable<void> tell_bindings(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> tls,
+                                    std::promise<Bindings>* told) {
+    auto starting = stream->start_tls(tls, *pool);
     static_cast<void>(co_await std::move(starting));
-    stream->close();
-    told->set_value(stream);
+    Bindings all;
+    all.exporter = stream->tls_exporter();
+    auto finishing = stream->finish(1 << 20);
+    co_await std::move(finishing);
+    all.end_point = stream->tls_server_end_point();
+    all.exporter_after_close = stream->tls_exporter();
+    all.version = stream->tls_version();
+    told->set_value(all);
+}
+
+/// What the server and `openssl s_client` with these arguments make of one connection.
+std::pair<Bindings, std::string> bindings(const std::string& name, const std::string& arguments) {
+    auto tls = context(name);
+    std::promise<Bindings> told;
+    Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return tell_bindings(stream, pool, tls, &told); });
+    std::string said = output_of("openssl s_client " + arguments + " -connect 127.0.0.1:" + std::to_string(server.port()) + " </dev/null 2>&1");
+    return {told.get_future().get(), std::move(said)};
+}
+
+std::string hex(const std::vector<std::uint8_t>& bytes) {
+    std::string text;
+    for (const std::uint8_t byte : bytes)
+        for (const int digit : {byte >> 4, byte & 15}) text.push_back("0123456789abcdef"[digit]);
+    return text;
 }
 
 }  // namespace
@@ -113,20 +140,23 @@ asio::awaitable<void> tell_binding(std::shared_ptr<net::Stream> stream, asio::th
 TEST_CASE("tls-server-end-point is the hash of the certificate by its signature's hash, SHA-256 in place of SHA-1") {
     for (const auto& [name, digest] : {std::pair("ec", "sha256"), {"rsa", "sha256"}, {"sha384", "sha384"}, {"sha1", "sha256"}}) {
         CAPTURE(name);
-        auto tls = context(name);
-        std::promise<std::shared_ptr<net::Stream>> told;
-        Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return tell_binding(stream, pool, tls, &told); });
-        peer(server.port(), "suite ALL");
-        auto stream = told.get_future().get();
-        std::string hex;
-        for (const std::uint8_t byte : stream->tls_server_end_point())
-            for (const int digit : {byte >> 4, byte & 15}) hex.push_back("0123456789abcdef"[digit]);
+        const auto [all, said] = bindings(name, "-tls1_2");
         const std::string expected = output_of("openssl x509 -outform der -in " + certificate(name) + " | openssl dgst -r -" + digest);
-        CHECK(hex == expected.substr(0, expected.find(' ')));
-        CHECK(stream->encrypted());
-        CHECK(stream->tls_version() == "TLSv1.2");
-        CHECK(stream->tls_exporter() == std::nullopt);
+        CHECK(hex(all.end_point) == expected.substr(0, expected.find(' ')));
+        CHECK(all.version == "TLSv1.2");
+        CHECK(all.exporter == std::nullopt);
     }
+}
+
+TEST_CASE("tls-exporter is what the client computes, on TLS 1.3 where the library can") {
+    const auto [all, said] = bindings("ec", "-keymatexport EXPORTER-Channel-Binding -keymatexportlen 32");
+    CHECK(all.version == (mbedtls_compat::has_tls13 ? "TLSv1.3" : "TLSv1.2"));
+    CHECK(all.exporter.has_value() == (mbedtls_compat::has_tls13 && mbedtls_compat::has_exporter));
+    CHECK(all.exporter_after_close == std::nullopt);
+    if (!all.exporter) return;
+    std::string theirs = said.substr(said.find("Keying material: ") + 17, 64);
+    for (char& c : theirs) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    CHECK(hex(*all.exporter) == theirs);
 }
 
 TEST_SUITE_END();
