@@ -46,19 +46,18 @@ Result Engine::create_bucket(const CreateBucket& op) {
     if (!used) return std::unexpected(used.error());
     if (op.id.number <= *used) return std::unexpected(Error{ErrorKind::exists, EEXIST});
     if (auto raised = raise_high_water(op.id); !raised) return raised;
+    BucketTable::Entry entry{op.span, {}, BucketTable::State::dying};
     Result made = make_environment(op);
     if (made) {
-        auto slot = keyring->write(format::Part::bucket, format::owner_of(op.id),
-                                   retag<Keyring::SlotKey>(op.key), op.span);
+        const auto slot = keyring->write(format::Part::bucket, format::owner_of(op.id),
+                                         retag<Keyring::SlotKey>(op.key), op.span);
+        if (slot) entry.slot = *slot;
         made = slot ? keyring->flush() : Result(std::unexpected(slot.error()));
-        if (made) {
-            buckets.set(op.id, {op.span, *slot, BucketTable::State::alive});
-            return {};
-        }
-        if (slot) keyring->doom(*slot);
     }
-    registry->retire(path_of(op.id));
-    reap(op.id, {});
+    if (made) entry.state = BucketTable::State::alive;
+    buckets.set(op.id, entry);
+    // A half-made bucket goes the way of every bucket: key first. If even that fails its file stays with its key.
+    if (!made && kill_bucket_key(op.id)) reap(op.id, {});
     return made;
 }
 

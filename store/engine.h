@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What the parts of an open store share. Built by open.cpp before any thread starts.
 #pragma once
+#include <cerrno>
 #include <memory>
 
 #include "store/bucket_table.h"
@@ -82,7 +83,9 @@ int transact(Registry& registry, const std::filesystem::path& path, const Layout
     }
     // After a failed write LMDB may refuse everything until the environment is opened afresh.
     if (code != 0 && code != MDB_MAP_FULL) registry.close(path);
-    return code;
+    if (code != EIO) return code;
+    const int room = ask_for_room(path);
+    return room == 0 ? EIO : room;
 }
 
 inline Result as_result(int code) {

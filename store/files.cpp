@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -55,6 +56,14 @@ int read_at(int fd, std::span<std::uint8_t> out, std::uint64_t offset) {
         offset += static_cast<std::uint64_t>(n);
     }
     return 0;
+}
+
+int ask_for_room(const std::filesystem::path& path) {
+    const auto file = open_file(path, OpenMode::write);
+    struct stat st{};
+    if (!file || ::fstat(file->fd(), &st) != 0) return 0;
+    const std::array<std::uint8_t, 4096> page{};
+    return write_at(file->fd(), page, static_cast<std::uint64_t>(st.st_size));
 }
 
 int sync(int fd) { return ::fsync(fd) == 0 ? 0 : errno; }

@@ -175,6 +175,9 @@ std::expected<Keyring::Content, Keyring::Unreadable> Keyring::read(Part part, co
         const bool sane = found == Part::free || found == Part::account || found == Part::bucket;
         return std::unexpected(sane ? Unreadable::dead : Unreadable::damaged);
     }
+    if (std::ranges::any_of(view.subspan(1, 3), [](auto byte) { return byte != 0; })) {
+        return std::unexpected(Unreadable::damaged);
+    }
     const auto ad = format::slot_associated_data(part, slot, owner);
     bool authentic = false;
     const auto plain = SlotPlain::make([&](std::span<std::uint8_t, SlotPlain::size> out) {
