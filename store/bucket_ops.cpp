@@ -56,7 +56,8 @@ Result Engine::create_bucket(const CreateBucket& op) {
     }
     if (made) entry.state = BucketTable::State::alive;
     buckets.set(op.id, entry);
-    // A half-made bucket goes the way of every bucket: key first. If even that fails its file stays with its key.
+    // A half-made bucket goes the way of every bucket: key first. If even that fails its file stays with its
+    // key.
     if (!made && kill_bucket_key(op.id)) reap(op.id, {});
     return made;
 }
@@ -76,6 +77,11 @@ Result Engine::shorten_bucket(const ShortenBucket& op) {
     return as_result(code);
 }
 
+bool Engine::was_ever_used(const BucketId& id) {
+    const auto used = high_water(id.cls);
+    return !used || id.number <= *used;
+}
+
 Result Engine::kill_bucket_key(const BucketId& id) {
     auto entry = buckets.find(id);
     if (!entry) return {};  // dead already
@@ -89,13 +95,6 @@ Result Engine::kill_bucket_key(const BucketId& id) {
 }
 
 void Engine::reap(const BucketId& id, Completion gone) {
-    // A number that nobody has used yet may be taken at any moment: its file is not for the reaper.
-    if (const auto used = high_water(id.cls); used && id.number > *used) {
-        std::vector<std::pair<Completion, Result>> completions;
-        completions.emplace_back(std::move(gone), Result{});
-        hand_over(std::move(completions));
-        return;
-    }
     reaper_->post(path_of(id), [this, id, g = std::move(gone)](Result result) mutable {
         writer->enqueue({Reaped{id, result}, std::move(g)});
     });

@@ -64,9 +64,11 @@ void Engine::run_bucket_op(Op op) {
     std::vector<std::pair<Completion, Result>> completions;
     completions.emplace_back(std::move(op.done), result);
     auto* destroy = std::get_if<DestroyBucket>(&op.what);
-    if (destroy && !result) completions.emplace_back(std::move(destroy->gone), result);
+    // A number that nobody has used yet may be taken at any moment: its file is not for the reaper.
+    const bool file_left = destroy && result && was_ever_used(destroy->id);
+    if (destroy && !file_left) completions.emplace_back(std::move(destroy->gone), result);
     hand_over(std::move(completions));
-    if (destroy && result) reap(destroy->id, std::move(destroy->gone));
+    if (file_left) reap(destroy->id, std::move(destroy->gone));
 }
 
 void Engine::hand_over(std::vector<std::pair<Completion, Result>> completions) {

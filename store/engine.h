@@ -44,6 +44,7 @@ public:
     Result create_bucket(const CreateBucket& op);
     Result shorten_bucket(const ShortenBucket& op);
     Result kill_bucket_key(const BucketId& id);
+    bool was_ever_used(const BucketId& id);
     void reap(const BucketId& id, Completion gone);
 
     Store::Options options;

@@ -60,7 +60,7 @@ int read_at(int fd, std::span<std::uint8_t> out, std::uint64_t offset) {
 
 int ask_for_room(const std::filesystem::path& path) {
     const auto file = open_file(path, OpenMode::write);
-    struct stat st{};
+    struct stat st {};
     if (!file || ::fstat(file->fd(), &st) != 0) return 0;
     const std::array<std::uint8_t, 4096> page{};
     return write_at(file->fd(), page, static_cast<std::uint64_t>(st.st_size));

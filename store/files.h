@@ -35,8 +35,8 @@ std::expected<File, int> open_file(const std::filesystem::path& path, OpenMode m
 [[nodiscard]] int write_at(int fd, ByteView bytes, std::uint64_t offset);
 /// Reads exactly out.size() bytes; EIO at the end of the file.
 [[nodiscard]] int read_at(int fd, std::span<std::uint8_t> out, std::uint64_t offset);
-/// LMDB calls a write that was cut short EIO, and on a full disk most are. What the file system says when asked for one more page at the end
-/// of the file: ENOSPC or the like, 0 if it has one.
+/// LMDB calls a write that was cut short EIO, and on a full disk most are. What the file system says when
+/// asked for one more page at the end of the file: ENOSPC or the like, 0 if it has one.
 [[nodiscard]] int ask_for_room(const std::filesystem::path& file);
 [[nodiscard]] int sync(int fd);
 [[nodiscard]] int sync_directory(const std::filesystem::path& directory);

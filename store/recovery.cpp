@@ -176,6 +176,9 @@ std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Dept
         files->erase(*id);
     }
     if (auto flushed = flush(engine); !flushed) return std::unexpected(flushed.error());
+    // A file beyond the high water came from elsewhere; it goes too, and its number is not given out before
+    // it is gone.
+    for (const auto& id : *files) engine.buckets.reserve(id.cls, id.number);
     return std::vector<BucketId>(files->begin(), files->end());
 }
 

@@ -24,7 +24,8 @@ struct Undo {
 };
 
 struct State {
-    std::recursive_mutex mutex;  // serialises every operation: at the end of the process nothing else is under way
+    std::recursive_mutex
+        mutex;  // serialises every operation: at the end of the process nothing else is under way
     bool armed = false, recording = false;
     std::string directory;
     Plan plan;
@@ -73,12 +74,16 @@ Verdict judge(bool is_write) {
     auto& s = state();
     const long now = ++s.count;
     switch (s.plan.kind) {
-        case Kind::none: return Verdict::go_on;
-        case Kind::fail_once: return now == s.plan.at ? Verdict::fail : Verdict::go_on;
-        case Kind::fail_on: return now >= s.plan.at ? Verdict::fail : Verdict::go_on;
+        case Kind::none:
+            return Verdict::go_on;
+        case Kind::fail_once:
+            return now == s.plan.at ? Verdict::fail : Verdict::go_on;
+        case Kind::fail_on:
+            return now >= s.plan.at ? Verdict::fail : Verdict::go_on;
         case Kind::kill:
         case Kind::torn:
-        case Kind::power_loss: break;
+        case Kind::power_loss:
+            break;
     }
     if (now != s.plan.at) return Verdict::go_on;
     if (s.plan.kind == Kind::torn && is_write) return Verdict::tear;
@@ -87,7 +92,7 @@ Verdict judge(bool is_write) {
 }
 
 void remember(int fd, const std::string& path, off_t offset, std::size_t size) {
-    struct stat st{};
+    struct stat st {};
     if (::fstat(fd, &st) != 0) return;
     Undo undo{path, offset, st.st_size, std::string(size, '\0')};
     const int reader = static_cast<int>(::syscall(SYS_open, path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -119,7 +124,8 @@ ssize_t positioned_write(int fd, const void* bytes, std::size_t size, off_t offs
         event("write", name);
     }
     const auto written = ::syscall(SYS_pwrite64, fd, bytes, size, offset);
-    // A file opened this way has only its own write on stable storage; earlier ones through other descriptors may be lost.
+    // A file opened this way has only its own write on stable storage; earlier ones through other descriptors
+    // may be lost.
     if (!name.empty() && (::fcntl(fd, F_GETFL) & O_DSYNC) != 0) {
         if (state().plan.kind == Kind::power_loss) state().undo.pop_back();
         event("sync", name);
@@ -199,15 +205,14 @@ int in_child(const std::function<int()>& f) {
     const pid_t child = ::fork();
     if (child == 0) ::_exit(f());
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace lethe::store::test::faults
 
-// The functions in front of the C library's. With large files the header gives `pwrite` the symbol `pwrite64`; LMDB as packaged uses both
-// forms, so each symbol is named outright.
+// The functions in front of the C library's. With large files the header gives `pwrite` the symbol
+// `pwrite64`; LMDB as packaged uses both forms, so each symbol is named outright.
 namespace faults = lethe::store::test::faults;
 extern "C" {
 ssize_t faulty_pwrite(int fd, const void* bytes, std::size_t size, off_t offset) __asm__("pwrite");

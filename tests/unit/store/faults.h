@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Faults between the product and the kernel: this program's own write, sync, truncation and unlink functions stand in front of the C
-// library's, for LMDB too, and die, fail or write by halves when told to. Only files below one directory count.
+// Faults between the product and the kernel: this program's own write, sync, truncation and unlink functions
+// stand in front of the C library's, for LMDB too, and die, fail or write by halves when told to. Only files
+// below one directory count.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -15,7 +16,7 @@ enum class Kind {
     torn,        ///< a write is cut in the middle, then the process ends
     power_loss,  ///< the process ends before the operation, and no write survives that was not synced
     fail_once,
-    fail_on      ///< that operation and every one after it
+    fail_on  ///< that operation and every one after it
 };
 struct Plan {
     Kind kind = Kind::none;
@@ -29,8 +30,9 @@ void arm(const std::filesystem::path& directory, const Plan& plan);
 void disarm();
 long operations();
 
-/// What happened, in order: "write NAME", "sync NAME", "truncate NAME", "unlink NAME"; NAME is relative to the directory. A write through a
-/// descriptor that syncs each write is "write NAME" and "sync NAME". note() adds a line of the test's own.
+/// What happened, in order: "write NAME", "sync NAME", "truncate NAME", "unlink NAME"; NAME is relative to
+/// the directory. A write through a descriptor that syncs each write is "write NAME" and "sync NAME". note()
+/// adds a line of the test's own.
 void record(bool on);
 void note(const std::string& line);
 std::vector<std::string> events();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Every scenario is cut at every write, sync, truncation and unlink, in every way, its recovery too; and every operation is made to
-// fail. Afterwards the store opens and what was acknowledged holds.
+// Every scenario is cut at every write, sync, truncation and unlink, in every way, its recovery too; and
+// every operation is made to fail. Afterwards the store opens and what was acknowledged holds.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -30,7 +30,8 @@ struct Told {
 class SharedTold {
 public:
     SharedTold()
-        : told_(new (::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Told{}) {}
+        : told_(new (::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+                    Told{}) {}
     ~SharedTold() { ::munmap(told_, sizeof(Told)); }
     Told& operator*() { return *told_; }
 
@@ -40,9 +41,9 @@ private:
 
 struct Scenario {
     const char* name;
-    std::size_t answers;                          ///< how many completions it expects
-    std::function<void(Store&)> prepare;          ///< in peace
-    std::function<void(Store&, Told&)> act;       ///< under fire
+    std::size_t answers;                     ///< how many completions it expects
+    std::function<void(Store&)> prepare;     ///< in peace
+    std::function<void(Store&, Told&)> act;  ///< under fire
     /// On a store opened again; `data` is DATA.
     std::function<void(Store&, const Told&, const fs::path& data)> check;
 };
@@ -90,7 +91,8 @@ void check_bystander(const Store& store) {
 }
 
 std::string bucket_file(const BucketId& id) {
-    return "buckets/" + std::string(format::class_directory(id.cls)) + "/" + std::to_string(id.number) + ".mdb";
+    return "buckets/" + std::string(format::class_directory(id.cls)) + "/" + std::to_string(id.number) +
+           ".mdb";
 }
 
 std::string bucket_state(const Store& store, const fs::path& data, const BucketId& id) {
@@ -120,7 +122,8 @@ const std::vector<Scenario>& scenarios() {
          }},
         {"an account gets a new key", 1, [](Store& store) { prepare_account(store); },
          [](Store& store, Told& told) {
-             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false, told.into(0));
+             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false,
+                                 told.into(0));
          },
          [](Store& store, const Told& told, const fs::path& data) {
              const auto state = account_state(store, 1);
@@ -132,7 +135,8 @@ const std::vector<Scenario>& scenarios() {
          }},
         {"an account is reset", 1, [](Store& store) { prepare_account(store); },
          [](Store& store, Told& told) {
-             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), true, told.into(0));
+             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), true,
+                                 told.into(0));
          },
          [](Store& store, const Told& told, const fs::path& data) {
              const auto state = account_state(store, 1);
@@ -157,7 +161,8 @@ const std::vector<Scenario>& scenarios() {
          [](Store& store, Told& told) {
              store.create_bucket(archive_1, day, key_of<crypto::BucketKey>(7), told.into(0));
              Batch batch;
-             batch.put_header(archive_1, prefix(9), 1, sealed("header")).append(prefix(9), entry(archive_1, 1, 0, "entry"));
+             batch.put_header(archive_1, prefix(9), 1, sealed("header"))
+                 .append(prefix(9), entry(archive_1, 1, 0, "entry"));
              store.write(std::move(batch), told.into(1));
          },
          [](Store& store, const Told& told, const fs::path& data) {
@@ -167,10 +172,7 @@ const std::vector<Scenario>& scenarios() {
              CHECK((state == "alive 7 1" || state == "alive 7 0" || state == "dead"));
              CHECK(live_slots(data, 2).size() == (state == "dead" ? 0 : 1));
          }},
-        {"a bucket is shortened", 1,
-         [](Store& store) {
-             REQUIRE(make_bucket(store, archive_1));
-         },
+        {"a bucket is shortened", 1, [](Store& store) { REQUIRE(make_bucket(store, archive_1)); },
          [](Store& store, Told& told) {
              store.shorten_bucket(archive_1, {day.start, day.end - 1, day.deadline - 2}, told.into(0));
          },
@@ -186,7 +188,8 @@ const std::vector<Scenario>& scenarios() {
              REQUIRE(make_bucket(store, archive_1));
              REQUIRE(make_bucket(store, letterbox_1, 8));
              Batch batch;
-             batch.append(prefix(9), entry(archive_1, 1, 0, "entry")).append(prefix(9), entry(letterbox_1, 1, 0, "entry"));
+             batch.append(prefix(9), entry(archive_1, 1, 0, "entry"))
+                 .append(prefix(9), entry(letterbox_1, 1, 0, "entry"));
              REQUIRE(write(store, std::move(batch)));
          },
          [](Store& store, Told& told) { store.destroy_bucket(archive_1, told.into(0), told.into(1)); },
@@ -219,12 +222,6 @@ const std::vector<Scenario>& scenarios() {
          }},
     };
     return all;
-}
-
-/// /dev/shm if there is one: thousands of syncs that nobody waits for.
-void prefer_memory() {
-    std::error_code error;
-    if (!std::getenv("TMPDIR") && fs::is_directory("/dev/shm", error)) ::setenv("TMPDIR", "/dev/shm", 0);
 }
 
 void copy_data(const fs::path& from, const fs::path& to) {
@@ -284,7 +281,8 @@ void check_afterwards(const Scenario& scenario, const fs::path& data, const Told
     for (const auto cls : format::classes) {
         for (const auto& file : fs::directory_iterator(data / "buckets" / format::class_directory(cls))) {
             CAPTURE(file.path().string());
-            const auto number = format::bucket_number(file.path().filename().replace_extension(".mdb").string());
+            const auto number =
+                format::bucket_number(file.path().filename().replace_extension(".mdb").string());
             REQUIRE(number);
             CHECK(store->bucket_key({cls, *number}));
         }
@@ -293,7 +291,6 @@ void check_afterwards(const Scenario& scenario, const fs::path& data, const Told
 
 /// For every operation of the scenario: run it with that fault, then look.
 void walk(faults::Kind kind, const std::vector<int>& errors = {0}) {
-    prefer_memory();
     for (const auto& scenario : scenarios()) {
         for (const int error : errors) {
             CAPTURE(scenario.name);
@@ -338,7 +335,8 @@ void walk(faults::Kind kind, const std::vector<int>& errors = {0}) {
 }  // namespace
 
 TEST_SUITE("store/crash") {
-    TEST_CASE("a process killed between any two operations leaves the old state or the new, and keeps its word") {
+    TEST_CASE(
+        "a process killed between any two operations leaves the old state or the new, and keeps its word") {
         walk(faults::Kind::kill);
     }
 
@@ -346,7 +344,9 @@ TEST_SUITE("store/crash") {
 
     TEST_CASE("the same when power fails and only synced writes survive") { walk(faults::Kind::power_loss); }
 
-    TEST_CASE("an operation that fails once fails its sender at most") { walk(faults::Kind::fail_once, {ENOSPC, EIO}); }
+    TEST_CASE("an operation that fails once fails its sender at most") {
+        walk(faults::Kind::fail_once, {ENOSPC, EIO});
+    }
 
     TEST_CASE("a disk that fails from one operation on fails its senders at most") {
         walk(faults::Kind::fail_on, {ENOSPC, EROFS});

@@ -47,7 +47,8 @@ std::string example_keyring() {
         "1ffba8f1feba5551e6c7f9d20ec2c37a6150dc05125842268ededf77bc9858a4ad6686c383fc43635b290c0a29456071"
         "b52fb4d86bd89fef424201f0287ddf37983882f16906d10b992306d5aeba3ae3");
     const auto bucket = unhex(
-        "02 000000 00000003 02 00000007 0000000000000000000000 c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"
+        "02 000000 00000003 02 00000007 0000000000000000000000 "
+        "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"
         "26b03c0416b2496bb639f51933bacedc4539879965183ca3803a3c8c1bc9c4151b1424ce081a29f851d496220b038ced"
         "3df5503b667eb92e21b45cb77aae78538480d788b80da33cbe477ba3d9ffcdcf");
     std::string file(3 * format::block_size, '\0');
@@ -96,7 +97,8 @@ TEST_SUITE("store/format") {
     TEST_CASE("only NUMBER.mdb without leading zeros is a bucket's file") {
         CHECK(format::bucket_number("7.mdb") == 7);
         CHECK(format::bucket_number("4294967295.mdb") == 4294967295);
-        for (const auto* name : {"", ".mdb", "07.mdb", "-1.mdb", "+1.mdb", "7.mdb-lock", "7", "4294967296.mdb", "7 .mdb", "x.mdb"}) {
+        for (const auto* name : {"", ".mdb", "07.mdb", "-1.mdb", "+1.mdb", "7.mdb-lock", "7",
+                                 "4294967296.mdb", "7 .mdb", "x.mdb"}) {
             CAPTURE(name);
             CHECK(!format::bucket_number(name));
         }
@@ -120,7 +122,8 @@ TEST_SUITE("store/format") {
         const auto keyring = Keyring::open(path, key);
         REQUIRE(keyring);
         REQUIRE((*keyring)->listed().size() == 2);
-        const auto account = (*keyring)->read(format::Part::account, format::owner_of(account_id(0x11)), {1, 1});
+        const auto account =
+            (*keyring)->read(format::Part::account, format::owner_of(account_id(0x11)), {1, 1});
         REQUIRE(account);
         CHECK(byte_of(account->key) == 0xaa);
         const auto bucket = (*keyring)->read(format::Part::bucket, format::owner_of(letterbox_7), {2, 3});
@@ -129,13 +132,15 @@ TEST_SUITE("store/format") {
         CHECK(bucket->span == example_span);
     }
 
-    TEST_CASE("a slot opens in its own place, part, generation and owner only, and no byte of it may change") {
+    TEST_CASE(
+        "a slot opens in its own place, part, generation and owner only, and no byte of it may change") {
         node_keys();
         const TemporaryDirectory dir;
         const auto path = dir.path() / "keyring";
         const auto key = example_key();
         const auto owner = format::owner_of(letterbox_7);
-        const auto read = [&](const std::string& file, format::SlotRef slot, format::Part part, const format::Owner& who) {
+        const auto read = [&](const std::string& file, format::SlotRef slot, format::Part part,
+                              const format::Owner& who) {
             std::ofstream(path, std::ios::binary) << file;
             const auto keyring = Keyring::open(path, key);
             REQUIRE(keyring);
@@ -155,7 +160,8 @@ TEST_SUITE("store/format") {
         for (std::size_t at = 0; at < format::slot_end; ++at) {
             CAPTURE(at);
             auto changed = good;
-            changed[2 * format::block_size + at] = static_cast<char>(changed[2 * format::block_size + at] ^ 1);
+            changed[2 * format::block_size + at] =
+                static_cast<char>(changed[2 * format::block_size + at] ^ 1);
             CHECK(!read(changed, {2, 3}, format::Part::bucket, owner));
         }
     }
@@ -170,7 +176,8 @@ TEST_SUITE("store/format") {
             REQUIRE(write(*store, std::move(batch)));
             REQUIRE(make_bucket(*store, letterbox_7));
             Batch log;
-            log.put_header(letterbox_7, prefix(9), 1, sealed("header")).append(prefix(9), entry(letterbox_7, 1, 5, "entry"));
+            log.put_header(letterbox_7, prefix(9), 1, sealed("header"))
+                .append(prefix(9), entry(letterbox_7, 1, 5, "entry"));
             REQUIRE(write(*store, std::move(log)));
         }
         const auto state = Environment::open(dir.data() / "state.mdb", state_layout(), Access::existing);
@@ -183,12 +190,16 @@ TEST_SUITE("store/format") {
         CHECK(value(rows, format::meta, as_bytes("format")) == "00000001");
         CHECK(value(rows, format::meta, as_bytes("jid_normalisation_version")) == "00000001");
         CHECK(value(rows, format::meta, format::high_water_key(ClassId::letterbox)) == "00000007");
-        CHECK(value(rows, format::accounts, account_id(1).view()) == "0000000100000001" + hex(as_bytes("record")));
-        CHECK(value(rows, format::settings, format::row_key(account_id(1), blind_key(2))) == hex(as_bytes("value")));
-        const auto bucket = Environment::open(dir.data() / "buckets/letterbox/7.mdb", bucket_layout(), Access::existing);
+        CHECK(value(rows, format::accounts, account_id(1).view()) ==
+              "0000000100000001" + hex(as_bytes("record")));
+        CHECK(value(rows, format::settings, format::row_key(account_id(1), blind_key(2))) ==
+              hex(as_bytes("value")));
+        const auto bucket =
+            Environment::open(dir.data() / "buckets/letterbox/7.mdb", bucket_layout(), Access::existing);
         REQUIRE(bucket);
         const ReadTransaction logs(**bucket);
-        CHECK(value(logs, format::info, as_bytes("bucket")) == hex(format::encode_info({.id = letterbox_7, .span = day})));
+        CHECK(value(logs, format::info, as_bytes("bucket")) ==
+              hex(format::encode_info({.id = letterbox_7, .span = day})));
         CHECK(value(logs, format::heads, format::head_key(prefix(9), 1)) == hex(as_bytes("header")));
         CHECK(value(logs, format::entries, format::entry_key(prefix(9), 1, 5)) == hex(as_bytes("entry")));
         CHECK(contents(dir.data() / "lock") == "closed.\n");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Group commit seen from outside: by what is written and synced in which order, and by who is told what and when.
+// Group commit seen from outside: by what is written and synced in which order, and by who is told what and
+// when.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ struct Fixture {
         store = std::move(*opened);
     }
     /// Queues everything f queues as one group; returns when it has been delivered.
-    template <class F> void as_one_group(F&& f) {
+    template <class F>
+    void as_one_group(F&& f) {
         std::latch held(1), release(1);
         store->barrier([&](Result) {
             held.count_down();
@@ -83,7 +85,8 @@ std::pair<std::size_t, std::size_t> span_of(const std::vector<std::string>& line
 }  // namespace
 
 TEST_SUITE("store/group") {
-    TEST_CASE_FIXTURE(Fixture, "what was queued during a commit is one group, answered at once and in order") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "what was queued during a commit is one group, answered at once and in order") {
         as_one_group([&] {
             for (std::uint8_t n = 1; n <= 5; ++n) store->write(row(n), told(std::to_string(n)));
         });
@@ -91,7 +94,9 @@ TEST_SUITE("store/group") {
         CHECK(answers == std::vector<std::string>{"1 yes", "2 yes", "3 yes", "4 yes", "5 yes"});
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a group syncs each environment once: archive, then letterbox, then state, then everybody is told") {
+    TEST_CASE_FIXTURE(
+        Fixture,
+        "a group syncs each environment once: archive, then letterbox, then state, then everybody is told") {
         REQUIRE(make_bucket(*store, archive_1));
         REQUIRE(make_bucket(*store, letterbox_1));
         faults::arm(dir.data(), {});
@@ -112,11 +117,13 @@ TEST_SUITE("store/group") {
         for (const auto* file : {"buckets/archive/1.mdb", "buckets/letterbox/1.mdb", "state.mdb"}) {
             // LMDB syncs twice a commit: data pages, then the meta page.
             CHECK(std::ranges::count(events, "sync " + std::string(file)) == 2);
-            CHECK(span_of(events, "write " + std::string(file)).second <= span_of(events, "sync " + std::string(file)).second);
+            CHECK(span_of(events, "write " + std::string(file)).second <=
+                  span_of(events, "sync " + std::string(file)).second);
         }
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a change that does not fit fails alone: the group is replayed and the others are kept") {
+    TEST_CASE_FIXTURE(
+        Fixture, "a change that does not fit fails alone: the group is replayed and the others are kept") {
         REQUIRE(make_bucket(*store, archive_1));
         // Files may not grow beyond this: a disk that has room for the small ones.
         std::signal(SIGXFSZ, SIG_IGN);
@@ -130,10 +137,12 @@ TEST_SUITE("store/group") {
             store->write(row(2, huge), told("2"));
             store->write(row(3), told("3"));
             Batch log;
-            log.append(prefix(4), entry(archive_1, 1, 0, huge)).put(Table::roster, account_id(4), blind_key(1), sealed("row"));
+            log.append(prefix(4), entry(archive_1, 1, 0, huge))
+                .put(Table::roster, account_id(4), blind_key(1), sealed("row"));
             store->write(std::move(log), told("4"));
             Batch small_log;
-            small_log.append(prefix(5), entry(archive_1, 1, 0, "small")).put(Table::roster, account_id(5), blind_key(1), sealed("row"));
+            small_log.append(prefix(5), entry(archive_1, 1, 0, "small"))
+                .put(Table::roster, account_id(5), blind_key(1), sealed("row"));
             store->write(std::move(small_log), told("5"));
         });
         REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
@@ -160,8 +169,10 @@ TEST_SUITE("store/group") {
         CHECK(answers == std::vector<std::string>{"1 yes", "2 yes"});
     }
 
-    TEST_CASE_FIXTURE(Fixture, "after a meta page that could not be written the environment is opened afresh and works") {
-        // The last operation of a commit is the meta page; after its failure LMDB refuses everything until it is reopened.
+    TEST_CASE_FIXTURE(
+        Fixture, "after a meta page that could not be written the environment is opened afresh and works") {
+        // The last operation of a commit is the meta page; after its failure LMDB refuses everything until it
+        // is reopened.
         faults::arm(dir.data(), {});
         REQUIRE(write(*store, row(1)));
         const auto operations = faults::operations();
@@ -184,35 +195,46 @@ TEST_SUITE("store/group") {
             store->write(row(1, "last"), {});
             store->write(row(2, "kept"), {});
             Batch both;
-            both.put(Table::roster, account_id(2), blind_key(1), sealed("again")).erase(Table::roster, account_id(2), blind_key(1));
+            both.put(Table::roster, account_id(2), blind_key(1), sealed("again"))
+                .erase(Table::roster, account_id(2), blind_key(1));
             store->write(std::move(both), {});
         });
         CHECK(text((*store->rows(Table::roster, account_id(1)))[0].value) == "last");
         CHECK(store->rows(Table::roster, account_id(2))->empty());
     }
 
-    TEST_CASE_FIXTURE(Fixture, "two steps of one account's life in a row both find what the one before left") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "two steps of one account's life in a row both find what the one before left") {
         as_one_group([&] {
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(11), sealed("one"), told("create"));
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("two"), told("create again"));
+            store->create_account(account_id(1), key_of<crypto::AccountKey>(11), sealed("one"),
+                                  told("create"));
+            store->create_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("two"),
+                                  told("create again"));
             store->replace_record(account_id(1), sealed("three"), told("replace"));
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(13), sealed("four"), false, told("rekey"));
+            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(13), sealed("four"), false,
+                                 told("rekey"));
             store->erase_account(account_id(1), told("erase"));
             store->erase_account(account_id(1), told("erase again"));
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(14), sealed("five"), false, told("rekey gone"));
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(15), sealed("six"), told("create new"));
+            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(14), sealed("five"), false,
+                                 told("rekey gone"));
+            store->create_account(account_id(1), key_of<crypto::AccountKey>(15), sealed("six"),
+                                  told("create new"));
         });
-        CHECK(answers == std::vector<std::string>{"create yes", "create again no", "replace yes", "rekey yes", "erase yes",
-                                                  "erase again no", "rekey gone no", "create new yes"});
+        CHECK(answers == std::vector<std::string>{"create yes", "create again no", "replace yes", "rekey yes",
+                                                  "erase yes", "erase again no", "rekey gone no",
+                                                  "create new yes"});
         CHECK(byte_of((*store->account(account_id(1)))->key) == 15);
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a key slot is synced before the record that names it, and overwritten after the one that replaces it") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "a key slot is synced before the record that names it, and overwritten after the one "
+                      "that replaces it") {
         REQUIRE(make_account(*store, 1, 11, "old"));
         faults::arm(dir.data(), {});
         faults::record(true);
         const auto rekeyed = wait([&](Completion done) {
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false, std::move(done));
+            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false,
+                                 std::move(done));
         });
         const auto events = faults::events();
         faults::record(false);
@@ -223,8 +245,10 @@ TEST_SUITE("store/group") {
             if (order.empty() || order.back() != line) order.push_back(line);
         }
         REQUIRE(order.size() >= 6);
-        CHECK(std::vector(order.begin(), order.begin() + 2) == std::vector<std::string>{"write keyring", "sync keyring"});
-        CHECK(std::vector(order.end() - 2, order.end()) == std::vector<std::string>{"write keyring", "sync keyring"});
+        CHECK(std::vector(order.begin(), order.begin() + 2) ==
+              std::vector<std::string>{"write keyring", "sync keyring"});
+        CHECK(std::vector(order.end() - 2, order.end()) ==
+              std::vector<std::string>{"write keyring", "sync keyring"});
         for (std::size_t i = 2; i + 2 < order.size(); ++i) CHECK(order[i].ends_with(" state.mdb"));
     }
 
@@ -239,7 +263,9 @@ TEST_SUITE("store/group") {
         CHECK(span_of(events, "sync keyring").second < span_of(events, "write state.mdb").first);
     }
 
-    TEST_CASE_FIXTURE(Fixture, "writing into a bucket that is gone fails and applies nothing; erasing from it is done already") {
+    TEST_CASE_FIXTURE(
+        Fixture,
+        "writing into a bucket that is gone fails and applies nothing; erasing from it is done already") {
         REQUIRE(make_bucket(*store, archive_1));
         REQUIRE(make_bucket(*store, letterbox_1));
         REQUIRE(succeeds([&](Completion done) { store->destroy_bucket(letterbox_1, std::move(done), {}); }));
@@ -249,7 +275,8 @@ TEST_SUITE("store/group") {
         CHECK(store->usage(archive_1, prefix(1))->entries == 0);
         CHECK(store->rows(Table::roster, account_id(1))->empty());
         Batch erase;
-        erase.erase_entry(prefix(1), {letterbox_1.cls, letterbox_1.number, 1, 0}).put(Table::roster, account_id(1), blind_key(1), sealed("row"));
+        erase.erase_entry(prefix(1), {letterbox_1.cls, letterbox_1.number, 1, 0})
+            .put(Table::roster, account_id(1), blind_key(1), sealed("row"));
         CHECK(write(*store, std::move(erase)));
         CHECK(store->rows(Table::roster, account_id(1))->size() == 1);
     }

@@ -49,17 +49,18 @@ std::string read(const Keyring& keyring, std::uint8_t owner, SlotRef slot) {
 }  // namespace
 
 TEST_SUITE("store/keyring") {
-    TEST_CASE_FIXTURE(Fixture, "overwriting is done in place, changes every sector of the slot and nothing else") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "overwriting is done in place, changes every sector of the slot and nothing else") {
         auto keyring = open();
         const auto first = add(*keyring, 1, 11), second = add(*keyring, 2, 21);
         const auto before = contents(path);
-        struct stat inode{};
+        struct stat inode {};
         REQUIRE(::stat(path.c_str(), &inode) == 0);
         keyring->doom(first);
         CHECK(contents(path) == before);
         REQUIRE(keyring->flush());
         const auto after = contents(path);
-        struct stat same{};
+        struct stat same {};
         REQUIRE(::stat(path.c_str(), &same) == 0);
         CHECK(same.st_ino == inode.st_ino);
         REQUIRE(after.size() == before.size());
@@ -77,7 +78,8 @@ TEST_SUITE("store/keyring") {
         CHECK(read(*keyring, 2, second) == "21");
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a freed slot is taken again with the next generation, and the old reference stays dead") {
+    TEST_CASE_FIXTURE(
+        Fixture, "a freed slot is taken again with the next generation, and the old reference stays dead") {
         auto keyring = open();
         const auto first = add(*keyring, 1, 11);
         CHECK(first == SlotRef{1, 1});
@@ -91,7 +93,8 @@ TEST_SUITE("store/keyring") {
         CHECK(read(*keyring, 1, again) == "12");
     }
 
-    TEST_CASE_FIXTURE(Fixture, "dooming a use of a slot that is over does not touch the key that lies there now") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "dooming a use of a slot that is over does not touch the key that lies there now") {
         auto keyring = open();
         const auto first = add(*keyring, 1, 11);
         keyring->doom(first);
@@ -103,7 +106,8 @@ TEST_SUITE("store/keyring") {
         CHECK(read(*keyring, 2, second) == "21");
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a slot that could not be overwritten is overwritten by the next flush that works") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "a slot that could not be overwritten is overwritten by the next flush that works") {
         auto keyring = open();
         const auto slot = add(*keyring, 1, 11);
         const auto before = block(1);
@@ -114,7 +118,8 @@ TEST_SUITE("store/keyring") {
         REQUIRE(!flushed);
         CHECK(flushed.error().kind == ErrorKind::io);
         CHECK(block(1) == before);
-        CHECK(add(*keyring, 2, 21).index == 2);  // not free before it is overwritten; and this flush overwrites it
+        CHECK(add(*keyring, 2, 21).index ==
+              2);  // not free before it is overwritten; and this flush overwrites it
         CHECK(block(1) != before);
         CHECK(read(*keyring, 1, slot) == "dead");
         CHECK(add(*keyring, 3, 31) == SlotRef{1, 2});
@@ -154,7 +159,8 @@ TEST_SUITE("store/keyring") {
         CHECK(std::filesystem::file_size(path) == size);
     }
 
-    TEST_CASE_FIXTURE(Fixture, "a file that ends inside a slot is mended, and the torn slot is taken like any other") {
+    TEST_CASE_FIXTURE(Fixture,
+                      "a file that ends inside a slot is mended, and the torn slot is taken like any other") {
         auto keyring = open();
         add(*keyring, 1, 11);
         const auto second = add(*keyring, 2, 21);
@@ -185,14 +191,17 @@ TEST_SUITE("store/keyring") {
         CHECK(add(*keyring, 1, 11) == SlotRef{2, 1});
     }
 
-    TEST_CASE_FIXTURE(Fixture, "another key, another version, another file, no file: each is a problem that names the keyring") {
+    TEST_CASE_FIXTURE(
+        Fixture,
+        "another key, another version, another file, no file: each is a problem that names the keyring") {
         const auto text_of = [&](const crypto::KeyringKey& k) {
             const auto keyring = Keyring::open(path, k);
             return keyring ? std::string() : keyring.error().text;
         };
         const auto good = contents(path);
         CHECK(text_of(key).empty());
-        CHECK(text_of(key_of<crypto::KeyringKey>(2)).find("does not open under this node key") != std::string::npos);
+        CHECK(text_of(key_of<crypto::KeyringKey>(2)).find("does not open under this node key") !=
+              std::string::npos);
         overwrite(path, good.substr(0, 16) + std::string("\0\0\0\x02", 4));
         CHECK(text_of(key).find(path.string() + " has format version 2") != std::string::npos);
         overwrite(path, "LETHE");
@@ -202,7 +211,8 @@ TEST_SUITE("store/keyring") {
         std::filesystem::resize_file(path, 100);
         CHECK(text_of(key).find(path.string() + " cannot be read") != std::string::npos);
         std::filesystem::remove(path);
-        CHECK(text_of(key).find(path.string() + " cannot be opened (No such file or directory)") != std::string::npos);
+        CHECK(text_of(key).find(path.string() + " cannot be opened (No such file or directory)") !=
+              std::string::npos);
     }
 
     TEST_CASE_FIXTURE(Fixture, "the keyring shows no key, and the same key twice looks different") {
