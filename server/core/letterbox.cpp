@@ -83,7 +83,8 @@ std::shared_ptr<Session> send_page(Core& core, Account& account, const LogPage& 
 
 asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
     asio::steady_timer timer(core.env.io);
-    while (!session->ended && session->queued_bytes() > core.env.config.limits.queue_bytes / 4) {
+    while (!session->ended &&
+           (session->queued_bytes() > core.env.config.limits.queue_bytes / 4 || session->should_wait_for_acknowledgement())) {
         timer.expires_after(std::chrono::milliseconds(20));
         auto token = asio::use_awaitable;
         auto waiting = timer.async_wait(token);
@@ -122,8 +123,11 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
         co_await std::move(waiting);
     }
     account->draining = false;
-    for (const auto& [_, session] : account->sessions)
+    const auto sessions = account->sessions;
+    for (const auto& [_, session] : sessions) {
         if (session->presence && session->presence->priority >= 0) session->live = true;
+        if (std::exchange(session->opening, false) && session->on_opened) session->on_opened();
+    }
 }
 
 }  // namespace
@@ -147,6 +151,7 @@ void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
         session->live = true;
         return;
     }
+    session->opening = true;
     if (account->draining) return;
     account->draining = true;
     asio::co_spawn(core.env.io, drain(core, account), asio::detached);

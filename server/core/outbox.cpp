@@ -15,4 +15,20 @@ std::deque<Outgoing> Outbox::take(std::size_t max_bytes) {
     return out;
 }
 
+std::deque<Outgoing> Outbox::extract(const std::function<bool(const Outgoing&)>& wanted) {
+    std::deque<Outgoing> out, kept;
+    for (auto& item : items_) {
+        const bool take = wanted(item);
+        if (take) bytes_ -= item.bytes->size();
+        (take ? out : kept).push_back(std::move(item));
+    }
+    items_ = std::move(kept);
+    return out;
+}
+
+void Outbox::put_back(std::deque<Outgoing> items) {
+    for (const auto& item : items) bytes_ += item.bytes->size();
+    items_.insert(items_.begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+}
+
 }  // namespace lethe::core

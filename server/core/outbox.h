@@ -53,6 +53,10 @@ public:
     }
     /// At least one item if there is any, then as many as fit `max_bytes`.
     std::deque<Outgoing> take(std::size_t max_bytes);
+    /// Takes out the items that `wanted` names, in order.
+    std::deque<Outgoing> extract(const std::function<bool(const Outgoing&)>& wanted);
+    /// Puts back, at the front, what was taken and could not be written.
+    void put_back(std::deque<Outgoing> items);
     bool empty() const { return items_.empty(); }
     std::size_t bytes() const { return bytes_; }
     /// Nothing is accepted any more; what waits can still be taken.
@@ -61,8 +65,6 @@ public:
         if (wake) wake();
     }
     bool closed() const { return closed_; }
-    std::deque<Outgoing>& items() { return items_; }
-
     std::function<void()> wake;      ///< something was added, or the box was closed
     std::function<void()> overflow;  ///< the bound was passed
 

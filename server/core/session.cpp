@@ -56,9 +56,9 @@ bool Session::acknowledged(std::uint32_t h) {
 
 std::deque<Outgoing> Session::take_unconfirmed() {
     auto out = std::exchange(unacknowledged_, {});
-    for (auto& item : outbox_->items())
+    // What waits to be written and must not be lost goes back; answers and stream errors still go out.
+    for (auto& item : outbox_->extract([](const Outgoing& o) { return o.delivery || o.letterbox; }))
         if (!item.counted) out.push_back(std::move(item));
-    outbox_->items().clear();
     for (auto& item : out)
         if (item.delivery) --item.delivery->pending;
     return out;

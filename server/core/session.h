@@ -34,6 +34,8 @@ public:
     void send(const xml::Element& stanza) { send(xml::serialize(stanza)); }
     void send(Outgoing item);
     std::size_t queued_bytes() const { return outbox_->bytes(); }
+    /// Half of what the client may leave unacknowledged is under way.
+    bool should_wait_for_acknowledgement() const { return unacknowledged_.size() > max_unacknowledged_ / 2; }
     /// The stream wrote these; without XEP-0198 that is as far as anybody can know.
     void written(std::deque<Outgoing>& items);
     /// Something reached the client for certain. Set by the core.
@@ -77,6 +79,10 @@ public:
     bool interested = false;                    ///< asked for the roster (RFC 6121 2.2)
     bool blocklist_interested = false;          ///< asked for the blocklist (XEP-0191)
     bool live = false;                          ///< the letterbox has been emptied into it or before it
+    /// The letterbox is being emptied into it: its stanzas are held back until then, so that an answer to anything it asks after its
+    /// first presence tells that it has all that waited.
+    bool opening = false;
+    std::function<void()> on_opened;            ///< set by the stream
     bool ended = false;
     /// Messages to the bare JID reach it (RFC 6121 8.5.2).
     bool takes_messages() const { return presence && presence->priority >= 0 && live && !ended; }

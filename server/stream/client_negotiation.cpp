@@ -68,7 +68,9 @@ asio::awaitable<void> ClientStream::process() {
                 co_await std::move(operation);
                 break;
             }
-            case State::bound: on_bound(std::move(document)); break;
+            case State::bound:
+                if (!hold_back(document)) on_bound(std::move(document));
+                break;
             case State::header_plain:
             case State::header_secure:
             case State::header_authenticated:
@@ -191,6 +193,11 @@ asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
 asio::awaitable<void> ClientStream::bind(xml::Document request) {
     auto iq = request.root();
     const auto refuse = [&](xmpp::StanzaError error) { push(xml::serialize(xmpp::error_reply(iq, error).root())); };
+    const auto to = iq.has_attr("to") ? xmpp::Jid::parse(iq.attr("to")) : xmpp::Jid(*account_);
+    if (!to || (*to != xmpp::Jid(*account_) && *to != xmpp::Jid(service_.core.domain))) {
+        refuse({xmpp::Condition::bad_request, "A resource is bound at the server."});
+        co_return;
+    }
     auto wanted = iq.first_child().child("resource", ns::bind).text();
     if (wanted.empty()) wanted = random_hex(8);
     const auto jid = xmpp::FullJid::make(*account_, wanted);
@@ -215,6 +222,9 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
         if (const auto self = weak.lock()) self->finish(condition, text);
     };
+    session_->on_opened = [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->release_held();
+    };
     service_.core.begin_session(session_);
     if (replaced) {
         // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
@@ -228,6 +238,32 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     auto reply = xmpp::result_reply(iq);
     reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
     push(xml::serialize(reply.root()), true);
+}
+
+bool ClientStream::hold_back(xml::Document& document) {
+    constexpr std::size_t most_held = 64;  // a client that goes on talking is served at once
+    const auto root = document.root();
+    if (!session_->opening || root.is("a", ns::sm)) return false;
+    if (held_.size() >= most_held) {
+        release_held();
+        return false;
+    }
+    held_.push_back(std::move(document));
+    return true;
+}
+
+void ClientStream::release_held() {
+    session_->opening = false;
+    while (!held_.empty() && state_ == State::bound) {
+        auto document = std::move(held_.front());
+        held_.pop_front();
+        // A presence among them may open the letterbox again; then what follows waits again.
+        if (session_->opening) {
+            held_.push_front(std::move(document));
+            return;
+        }
+        on_bound(std::move(document));
+    }
 }
 
 void ClientStream::on_bound(xml::Document document) {

@@ -114,7 +114,7 @@ asio::awaitable<void> ClientStream::write_loop() {
         writing_ = false;
         if (!written) {
             // What was taken but not sent is not known to have arrived.
-            outbox_->items().insert(outbox_->items().begin(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+            outbox_->put_back(std::move(items));
             if (session_) service_.core.reclaim(session_);
             break;
         }

@@ -69,6 +69,8 @@ private:
     asio::awaitable<void> on_authenticated(xml::Document document);
     asio::awaitable<void> bind(xml::Document request);
     void on_bound(xml::Document document);
+    bool hold_back(xml::Document& document);
+    void release_held();
     void on_acknowledgement(const xml::Element& element);
     void on_read_error(xml::ReadError error);
 
@@ -88,6 +90,7 @@ private:
     bool writing_ = false;
     std::unique_ptr<xml::Reader> reader_;
     std::deque<Input> inbox_;
+    std::deque<xml::Document> held_;  ///< stanzas of a session whose letterbox is being emptied (core::Session::opening)
     xml::ReadError read_error_ = xml::ReadError::none;  ///< reported after what came before it was processed
     std::shared_ptr<core::Outbox> outbox_;
     asio::steady_timer wake_;      ///< the writer waits here

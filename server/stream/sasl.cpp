@@ -106,6 +106,7 @@ Authenticator::Found Authenticator::look_up(std::string_view username, Mechanism
 
 Login::Reply Login::fail(std::string_view why) {
     exchange_.reset();
+    awaited_.clear();
     return {Reply::Kind::failure, std::string(why), std::exchange(tried_, {})};
 }
 
@@ -114,7 +115,12 @@ Login::Reply Login::begin(std::string_view mechanism, std::string_view payload) 
     const auto offered = authenticator_.mechanisms(binding_);
     if (!parsed || std::find(offered.begin(), offered.end(), mechanism) == offered.end()) return fail("invalid-mechanism");
     const auto [hash, plus] = *parsed;
-    const auto message = xmpp::base64::decode(payload);
+    if (payload.empty() && awaited_.empty()) {
+        awaited_ = mechanism;
+        return {Reply::Kind::challenge, ""};
+    }
+    awaited_.clear();
+    const auto message = xmpp::base64::decode(payload == "=" ? std::string_view() : payload);  // RFC 6120 6.4.2: "=" is empty
     if (!message) return fail("incorrect-encoding");
     exchange_.emplace(hash, plus, binding_, fresh_nonce());
     const auto first = exchange_->client_first(as_text(*message));
@@ -132,6 +138,10 @@ Login::Reply Login::begin(std::string_view mechanism, std::string_view payload) 
 }
 
 Login::Reply Login::respond(std::string_view payload) {
+    if (!exchange_) {
+        const auto mechanism = awaited_;
+        return begin(mechanism, payload);
+    }
     const auto message = xmpp::base64::decode(payload);
     if (!message) return fail("incorrect-encoding");
     auto result = exchange_->client_final(as_text(*message));

@@ -67,7 +67,7 @@ public:
     Reply respond(std::string_view payload);
     Reply abort() { return fail("aborted"); }
     Reply malformed() { return fail("malformed-request"); }
-    bool under_way() const { return exchange_.has_value(); }
+    bool under_way() const { return exchange_.has_value() || !awaited_.empty(); }
 
 private:
     Reply fail(std::string_view condition);
@@ -75,6 +75,7 @@ private:
     xmpp::scram::ChannelBinding binding_;
     std::optional<xmpp::scram::Exchange> exchange_;
     Authenticator::Found found_;
+    std::string awaited_;  ///< mechanism chosen without an initial response, which comes in one of its own (RFC 6120 6.4.2)
     std::optional<xmpp::BareJid> tried_;
 };
 

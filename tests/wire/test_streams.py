@@ -66,7 +66,7 @@ class Headers(WireCase):
              ["host-unknown", "improper-addressing"]),
             ("a malformed domain", good.replace(f"to='{self.server.domain}'", "to='@@'"), ["host-unknown", "improper-addressing"]),
             ("no domain", good.replace(f"to='{self.server.domain}'", ""), ["host-unknown", "improper-addressing"]),
-            ("no version", good.replace("version='1.0'", ""), ["unsupported-version"]),
+            ("no version", good.replace(" version='1.0'>", ">"), ["unsupported-version"]),
             ("an old version", good.replace("version='1.0'", "version='0.9'"), ["unsupported-version"]),
             ("an odd version", good.replace("version='1.0'", "version='one'"), ["unsupported-version"]),
             ("a wrong stream namespace", good.replace(STREAMS, "http://example.org/streams"), ["invalid-namespace"]),
