@@ -10,7 +10,8 @@
 namespace lethe::xml {
 namespace {
 
-// Expat hands its memory functions no context, so the parser at work on this thread is noted here. Never null while Expat runs.
+// Expat hands its memory functions no context, so the parser at work on this thread is noted here. Never null
+// while Expat runs.
 thread_local ExpatParser::Tally* current = nullptr;
 
 class Counting {
@@ -57,8 +58,8 @@ ExpatParser::ExpatParser() {
     parser_ = XML_ParserCreate_MM("UTF-8", &memory, separators);
     if (!parser_) throw std::bad_alloc();
 #ifdef LETHE_EXPAT_HAS_REPARSE_DEFERRAL
-    // Deferral holds back an end tag that arrives in a small piece until more bytes follow, which in XMPP may be never. The quadratic
-    // work it guards against is bounded here by the size limits.
+    // Deferral holds back an end tag that arrives in a small piece until more bytes follow, which in XMPP may
+    // be never. The quadratic work it guards against is bounded here by the size limits.
     XML_SetReparseDeferralEnabled(parser_, XML_FALSE);
 #endif
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // One Expat parser that knows how much memory it holds.
 //
-// Expat interns every element, attribute and prefix name it meets for as long as the parser lives, one allocation each, so its live
-// allocations count the distinct names, and counting costs nothing while a stream uses the names it used before.
-// Internal to server/xml/.
+// Expat interns every element, attribute and prefix name it meets for as long as the parser lives, one
+// allocation each, so its live allocations count the distinct names, and counting costs nothing while a
+// stream uses the names it used before. Internal to server/xml/.
 #pragma once
 #include <expat.h>
 
@@ -14,8 +14,8 @@ namespace lethe::xml {
 
 class ExpatParser {
 public:
-    /// Stands between namespace name and local name in what Expat reports. No XML document can contain it, not even as a
-    /// character reference, so no namespace name can forge the border.
+    /// Stands between namespace name and local name in what Expat reports. No XML document can contain it,
+    /// not even as a character reference, so no namespace name can forge the border.
     static constexpr char separator = '\x01';
 
     ExpatParser();

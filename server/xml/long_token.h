@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Says when a long piece of markup that arrives in small pieces can be complete.
 //
-// Expat scans an unfinished tag from its beginning each time bytes arrive: a tag of 256 KiB sent byte by byte would cost half a
-// minute. Expat's own remedy, reparse deferral, delays end tags without bound. Here bytes are held back only while they cannot end the tag.
-// Internal to server/xml/.
+// Expat scans an unfinished tag from its beginning each time bytes arrive: a tag of 256 KiB sent byte by byte
+// would cost half a minute. Expat's own remedy, reparse deferral, delays end tags without bound. Here bytes
+// are held back only while they cannot end the tag. Internal to server/xml/.
 #pragma once
 #include <cstddef>
 #include <string_view>

@@ -11,7 +11,8 @@ namespace {
 /// A reader that stands behind a stream header, ready for one element at a time.
 class RecordReader {
 public:
-    RecordReader() : reader_("jabber:client", limits(), {.stanza = [this](Document d) { take(std::move(d)); }}) {
+    RecordReader()
+        : reader_("jabber:client", limits(), {.stanza = [this](Document d) { take(std::move(d)); }}) {
         (void)reader_.feed("<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>");
     }
 
@@ -25,8 +26,8 @@ public:
     }
 
 private:
-    /// What arrived was held to the limits of its stream; canonical form can double the attributes and repeats namespaces,
-    /// and the server wraps stanzas in a few levels of its own.
+    /// What arrived was held to the limits of its stream; canonical form can double the attributes and
+    /// repeats namespaces, and the server wraps stanzas in a few levels of its own.
     static Limits limits() { return {.stanza_bytes = 64u << 20, .depth = 1024, .attributes = 4096}; }
     void take(Document d) {
         ++count_;

@@ -25,12 +25,17 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 ReadError error_of(XML_Error code) {
     switch (code) {
-        case XML_ERROR_UNBOUND_PREFIX: return ReadError::bad_namespace_prefix;
-        case XML_ERROR_UNDEFINED_ENTITY: return ReadError::restricted_xml;
+        case XML_ERROR_UNBOUND_PREFIX:
+            return ReadError::bad_namespace_prefix;
+        case XML_ERROR_UNDEFINED_ENTITY:
+            return ReadError::restricted_xml;
         case XML_ERROR_UNKNOWN_ENCODING:
-        case XML_ERROR_INCORRECT_ENCODING: return ReadError::unsupported_encoding;
-        case XML_ERROR_NO_MEMORY: return ReadError::policy_violation;
-        default: return ReadError::not_well_formed;
+        case XML_ERROR_INCORRECT_ENCODING:
+            return ReadError::unsupported_encoding;
+        case XML_ERROR_NO_MEMORY:
+            return ReadError::policy_violation;
+        default:
+            return ReadError::not_well_formed;
     }
 }
 
@@ -47,13 +52,13 @@ struct Reader::Impl {
     std::optional<ExpatParser> parser;
     TreeBuilder tree;
     LongToken long_token;
-    std::string held;             ///< bytes that cannot yet end the long token
-    std::string header;           ///< the stream header as it came, for the parser's successor
-    std::size_t fed = 0;          ///< bytes given to the parser
-    std::size_t item_start = 0;   ///< where the unfinished header or top-level element begins
-    std::size_t depth = 0;        ///< open elements, the stream root included
-    std::size_t declarations = 0; ///< xmlns attributes of the element about to start
-    std::string default_ns;       ///< as declared by the stream header
+    std::string held;              ///< bytes that cannot yet end the long token
+    std::string header;            ///< the stream header as it came, for the parser's successor
+    std::size_t fed = 0;           ///< bytes given to the parser
+    std::size_t item_start = 0;    ///< where the unfinished header or top-level element begins
+    std::size_t depth = 0;         ///< open elements, the stream root included
+    std::size_t declarations = 0;  ///< xmlns attributes of the element about to start
+    std::string default_ns;        ///< as declared by the stream header
     Place place = Place::prolog;
     ReadError error = ReadError::none;
     bool feeding = false, reset_wanted = false, replaying = false, stopped = false;
@@ -109,15 +114,18 @@ void Reader::Impl::make_parser() {
     XML_SetXmlDeclHandler(p, [](void* u, const XML_Char*, const XML_Char* encoding, int) noexcept {
         if (!self(u).stopped) self(u).xml_declaration(encoding);
     });
-    XML_SetCommentHandler(p, [](void* u, const XML_Char*) noexcept { self(u).fail(ReadError::restricted_xml); });
-    XML_SetProcessingInstructionHandler(
-        p, [](void* u, const XML_Char*, const XML_Char*) noexcept { self(u).fail(ReadError::restricted_xml); });
-    XML_SetStartDoctypeDeclHandler(p, [](void* u, const XML_Char*, const XML_Char*, const XML_Char*, int) noexcept {
+    XML_SetCommentHandler(p,
+                          [](void* u, const XML_Char*) noexcept { self(u).fail(ReadError::restricted_xml); });
+    XML_SetProcessingInstructionHandler(p, [](void* u, const XML_Char*, const XML_Char*) noexcept {
         self(u).fail(ReadError::restricted_xml);
     });
+    XML_SetStartDoctypeDeclHandler(p, [](void* u, const XML_Char*, const XML_Char*, const XML_Char*,
+                                         int) noexcept { self(u).fail(ReadError::restricted_xml); });
 }
 
-std::size_t Reader::Impl::offset() const { return static_cast<std::size_t>(XML_GetCurrentByteIndex(parser->get())); }
+std::size_t Reader::Impl::offset() const {
+    return static_cast<std::size_t>(XML_GetCurrentByteIndex(parser->get()));
+}
 
 std::size_t Reader::Impl::event_end() const {
     return offset() + static_cast<std::size_t>(XML_GetCurrentByteCount(parser->get()));
@@ -149,8 +157,10 @@ void Reader::Impl::open_stream(const char* name, const char** attributes) {
     const auto [ns, local] = ExpandedName::split(name);
     if (std::string_view(local) != "stream") return fail(ReadError::bad_format);
     if (ns != streams_ns) return fail(ReadError::invalid_namespace);
-    // Without a default namespace, or with that of the root, every stanza names its namespace itself (RFC 6120 section 4.8.3).
-    if (!default_ns.empty() && default_ns != content_ns && default_ns != streams_ns) return fail(ReadError::invalid_namespace);
+    // Without a default namespace, or with that of the root, every stanza names its namespace itself (RFC
+    // 6120 section 4.8.3).
+    if (!default_ns.empty() && default_ns != content_ns && default_ns != streams_ns)
+        return fail(ReadError::invalid_namespace);
 
     StreamHeader h;
     h.content_ns = default_ns == streams_ns ? "" : default_ns;
@@ -230,7 +240,8 @@ void Reader::Impl::check_first_bytes(std::string_view bytes) {
         const char c = bytes[i - fed];
         const bool utf_16 = c == '\0' || (i == 0 && (c == '\xFE' || c == '\xFF'));
         if (utf_16) return fail(ReadError::unsupported_encoding);
-        if (i == 0 && c != '<' && whitespace.find(c) == whitespace.npos) return fail(ReadError::not_well_formed);
+        if (i == 0 && c != '<' && whitespace.find(c) == whitespace.npos)
+            return fail(ReadError::not_well_formed);
     }
 }
 
@@ -252,7 +263,8 @@ void Reader::Impl::parse(std::string_view bytes) {
         const XML_Status status = parser->parse(bytes);
         if (status == XML_STATUS_ERROR && !stopped) fail(error_of(XML_GetErrorCode(parser->get())));
         if (status != XML_STATUS_SUSPENDED || stopped) return;
-        // end() found the parser too fat. What it has not used is the tail of these bytes, for the end tag came with them.
+        // end() found the parser too fat. What it has not used is the tail of these bytes, for the end tag
+        // came with them.
         bytes.remove_prefix(bytes.size() - (fed - item_start));
         parser.reset();
         ensure_parser();
@@ -275,7 +287,8 @@ void Reader::Impl::watch_long_token() {
 
 /// Takes some bytes, at least one or there is an error; returns how many.
 std::size_t Reader::Impl::push(std::string_view bytes) {
-    // Expat never sees a byte beyond the limit of the element it belongs to, so size is judged alike however the bytes are cut.
+    // Expat never sees a byte beyond the limit of the element it belongs to, so size is judged alike however
+    // the bytes are cut.
     const std::size_t limit = place == Place::prolog ? limits.header_bytes : limits.stanza_bytes;
     const std::size_t taken = fed + held.size() - item_start;
     if (taken >= limit) {

@@ -10,9 +10,9 @@ namespace {
 
 enum class Place : std::uint8_t { text, attribute };
 
-/// What each byte becomes; empty for bytes that stay. Tab and line feed would be normalised to a space inside an attribute, and a
-/// carriage return to a line feed anywhere. The other control characters exist in no XML document: written as they are they would end
-/// the stream of whoever receives them.
+/// What each byte becomes; empty for bytes that stay. Tab and line feed would be normalised to a space inside
+/// an attribute, and a carriage return to a line feed anywhere. The other control characters exist in no XML
+/// document: written as they are they would end the stream of whoever receives them.
 struct Table {
     std::array<std::string_view, 256> replacement{};
     constexpr explicit Table(Place place) {

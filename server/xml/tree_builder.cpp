@@ -30,7 +30,8 @@ void TreeBuilder::flush_text() {
 
 bool TreeBuilder::start(const char* name, const char** attributes) {
     auto [ns, local] = ExpandedName::split(name);
-    // Neither may be declared as a default namespace, so no element in them can be written without its prefix.
+    // Neither may be declared as a default namespace, so no element in them can be written without its
+    // prefix.
     if (ns == xml_ns || ns == xmlns_ns) return false;
     if (ns == server_ns) ns = ns::content;
 
@@ -83,7 +84,8 @@ void TreeBuilder::end() {
 
 Document TreeBuilder::take() {
     namespace_bytes_ = 0;
-    if (text_.capacity() > 4096) text_ = std::string();  // one long text must not cost its size for the session's life
+    if (text_.capacity() > 4096)
+        text_ = std::string();  // one long text must not cost its size for the session's life
     return std::exchange(document_, Document());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Expat's events of one top-level element in, its tree in canonical form out (element.h says which form that is).
-// Internal to server/xml/.
+// Expat's events of one top-level element in, its tree in canonical form out (element.h says which form that
+// is). Internal to server/xml/.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -25,8 +25,8 @@ public:
     void text(std::string_view piece) { text_ += piece; }
     void end();
     std::size_t depth() const { return open_.size(); }
-    /// Bytes spent on repeating namespace names. A prefix declared once can be used thousands of times, and each use is
-    /// spelled out in the tree, so this has a limit of its own.
+    /// Bytes spent on repeating namespace names. A prefix declared once can be used thousands of times, and
+    /// each use is spelled out in the tree, so this has a limit of its own.
     std::size_t namespace_bytes() const { return namespace_bytes_; }
     /// The finished tree; the builder is then ready for the next one.
     Document take();
@@ -42,7 +42,7 @@ private:
 
     Document document_;
     std::vector<Open> open_;
-    std::string text_;  ///< Expat reports one run of text in pieces
+    std::string text_;                        ///< Expat reports one run of text in pieces
     std::vector<std::string_view> prefixed_;  ///< namespaces that have a prefix on the element being started
     std::size_t namespace_bytes_ = 0;
 };

@@ -10,7 +10,8 @@ namespace lethe::xmpp::base64 {
 std::string encode(std::span<const std::uint8_t> bytes) {
     std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // mbedTLS ends it with a null
     std::size_t size = 0;
-    const int rc = mbedtls_base64_encode(reinterpret_cast<unsigned char*>(out.data()), out.size(), &size, bytes.data(), bytes.size());
+    const int rc = mbedtls_base64_encode(reinterpret_cast<unsigned char*>(out.data()), out.size(), &size,
+                                         bytes.data(), bytes.size());
     assert(rc == 0);
     (void)rc;
     out.resize(size);
@@ -20,10 +21,12 @@ std::string encode(std::span<const std::uint8_t> bytes) {
 std::optional<std::vector<std::uint8_t>> decode(std::string_view text) {
     std::vector<std::uint8_t> out(text.size() / 4 * 3);
     std::size_t size = 0;
-    if (mbedtls_base64_decode(out.data(), out.size(), &size, reinterpret_cast<const unsigned char*>(text.data()), text.size()) != 0)
+    if (mbedtls_base64_decode(out.data(), out.size(), &size,
+                              reinterpret_cast<const unsigned char*>(text.data()), text.size()) != 0)
         return std::nullopt;
     out.resize(size);
-    // mbedTLS forgives line breaks and stray bits in the last character; whoever forgives gives one value two spellings.
+    // mbedTLS forgives line breaks and stray bits in the last character; whoever forgives gives one value two
+    // spellings.
     if (encode(out) != text) return std::nullopt;
     return out;
 }

@@ -45,7 +45,8 @@ public:
     /// One digit or more; what is finer than a microsecond is cut off.
     microseconds fraction() {
         int value = digits(1) * 100'000;
-        for (int unit = 10'000; good_ && !text_.empty() && text_[0] >= '0' && text_[0] <= '9'; unit /= 10) value += digits(1) * unit;
+        for (int unit = 10'000; good_ && !text_.empty() && text_[0] >= '0' && text_[0] <= '9'; unit /= 10)
+            value += digits(1) * unit;
         return microseconds(value);
     }
 
@@ -82,8 +83,9 @@ std::string format_datetime(std::int64_t unix_micros) {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(time - day);
     char out[40];
-    std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", int(date.year()), unsigned(date.month()), unsigned(date.day()),
-                  int(clock.hours().count()), int(clock.minutes().count()), int(clock.seconds().count()),
+    std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", int(date.year()),
+                  unsigned(date.month()), unsigned(date.day()), int(clock.hours().count()),
+                  int(clock.minutes().count()), int(clock.seconds().count()),
                   int(clock.subseconds().count()));
     return out;
 }
@@ -106,7 +108,8 @@ std::optional<std::int64_t> parse_datetime(std::string_view text) {
         in.expect('.');
         fraction = in.fraction();
     }
-    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+    const std::chrono::year_month_day date{std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(month)),
                                            std::chrono::day(static_cast<unsigned>(day))};
     bool valid = year > 0 && date.ok() && h < 24 && m < 60 && s < 60;
     const minutes ahead = zone(in, valid);

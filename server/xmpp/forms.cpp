@@ -12,11 +12,15 @@ namespace {
 using xml::Element;
 
 std::optional<FormField> parse_field(const Element& e) {
-    FormField field{.var = std::string(e.attr("var")), .type = std::string(e.attr("type")), .label = std::string(e.attr("label")), .values = {}};
+    FormField field{.var = std::string(e.attr("var")),
+                    .type = std::string(e.attr("type")),
+                    .label = std::string(e.attr("label")),
+                    .values = {}};
     if (field.var.empty() && field.type != "fixed") return std::nullopt;
     for (Element child : e.children()) {
         if (child.is("value", ns::data_form)) field.values.push_back(child.text());
-        if (child.is("option", ns::data_form)) field.options.emplace_back(child.attr("label"), child.child("value").text());
+        if (child.is("option", ns::data_form))
+            field.options.emplace_back(child.attr("label"), child.child("value").text());
     }
     return field;
 }
@@ -60,10 +64,12 @@ std::string_view Form::value(std::string_view var) const {
 std::optional<Form> parse_form(const Element& x) {
     if (!x || !x.is("x", ns::data_form)) return std::nullopt;
     Form form{.type = std::string(x.attr("type")), .fields = {}};
-    if (form.type != "form" && form.type != "submit" && form.type != "cancel" && form.type != "result") return std::nullopt;
+    if (form.type != "form" && form.type != "submit" && form.type != "cancel" && form.type != "result")
+        return std::nullopt;
     for (Element child : x.children()) {
         if (child.is("title", ns::data_form)) form.title = child.text();
-        if (child.is("instructions", ns::data_form)) form.instructions += (form.instructions.empty() ? "" : "\n") + child.text();
+        if (child.is("instructions", ns::data_form))
+            form.instructions += (form.instructions.empty() ? "" : "\n") + child.text();
         if (!child.is("field", ns::data_form)) continue;
         std::optional<FormField> field = parse_field(child);
         if (!field) return std::nullopt;
@@ -93,9 +99,11 @@ std::expected<Rsm, std::string> parse_rsm(const Element& parent) {
         const std::string text = e.text();
         if (e.name() == "max" || e.name() == "index") {
             auto& field = e.name() == "max" ? rsm.max : rsm.index;
-            if (field || !(field = number(text))) return std::unexpected("<" + std::string(e.name()) + "/> must be one number");
+            if (field || !(field = number(text)))
+                return std::unexpected("<" + std::string(e.name()) + "/> must be one number");
         } else if (e.name() == "after" || e.name() == "before") {
-            if (rsm.after || rsm.before) return std::unexpected("Only one of <after/> and <before/> can be given");
+            if (rsm.after || rsm.before)
+                return std::unexpected("Only one of <after/> and <before/> can be given");
             (e.name() == "after" ? rsm.after : rsm.before) = text;
         }
     }

@@ -11,7 +11,8 @@ namespace lethe::xmpp {
 namespace {
 
 constexpr std::size_t max_part = 1023;  // RFC 7622 sections 3.2 to 3.4, after preparation
-// No preparation shortens text to less than a quarter, so longer input cannot become a valid part and is not worth the work.
+// No preparation shortens text to less than a quarter, so longer input cannot become a valid part and is not
+// worth the work.
 constexpr std::size_t max_raw_part = 4 * max_part;
 
 using Part = std::optional<std::string>;
@@ -61,8 +62,8 @@ std::size_t hash_of(std::string_view text) {
     }();
     std::size_t out;
     static_assert(sizeof out == crypto_shorthash_BYTES);
-    crypto_shorthash(reinterpret_cast<unsigned char*>(&out), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                     key.data());
+    crypto_shorthash(reinterpret_cast<unsigned char*>(&out),
+                     reinterpret_cast<const unsigned char*>(text.data()), text.size(), key.data());
     return out;
 }
 
@@ -84,7 +85,9 @@ std::optional<FullJid> Jid::full() const {
     return FullJid(bare_, resource_);
 }
 
-std::string Jid::to_string() const { return is_bare() ? bare_.to_string() : bare_.to_string() + "/" + resource_; }
+std::string Jid::to_string() const {
+    return is_bare() ? bare_.to_string() : bare_.to_string() + "/" + resource_;
+}
 
 std::optional<BareJid> BareJid::parse(std::string_view text) {
     auto jid = Jid::parse(text);

@@ -68,8 +68,8 @@ Utf32 normalize_nfc(const Utf32& text) {
     // NFC at most triples the length of UTF-16 text (Unicode Standard Annex #15, "Maximum Expansion Factor").
     std::u16string out(in.size() * 3, u'\0');
     UErrorCode status = U_ZERO_ERROR;
-    const std::int32_t size = unorm2_normalize(nfc(), in.data(), static_cast<std::int32_t>(in.size()), out.data(),
-                                               static_cast<std::int32_t>(out.size()), &status);
+    const std::int32_t size = unorm2_normalize(nfc(), in.data(), static_cast<std::int32_t>(in.size()),
+                                               out.data(), static_cast<std::int32_t>(out.size()), &status);
     assert(U_SUCCESS(status));
     out.resize(static_cast<std::size_t>(size));
     return to_utf32(out);
@@ -78,18 +78,36 @@ Utf32 normalize_nfc(const Utf32& text) {
 bool has_compatibility_mapping(char32_t c) {
     const std::u16string text = to_utf16(std::u32string_view(&c, 1));
     UErrorCode status = U_ZERO_ERROR;
-    return !unorm2_isNormalized(nfkc(), text.data(), static_cast<std::int32_t>(text.size()), &status) || U_FAILURE(status);
+    return !unorm2_isNormalized(nfkc(), text.data(), static_cast<std::int32_t>(text.size()), &status) ||
+           U_FAILURE(status);
 }
 
 /// RFC 8264 section 9.6, the exceptions of RFC 5892 section 2.6.
 std::optional<Property> exception(char32_t c) {
     switch (c) {
-        case 0x00DF: case 0x03C2: case 0x06FD: case 0x06FE: case 0x0F0B: case 0x3007:
+        case 0x00DF:
+        case 0x03C2:
+        case 0x06FD:
+        case 0x06FE:
+        case 0x0F0B:
+        case 0x3007:
             return Property::valid;
-        case 0x00B7: case 0x0375: case 0x05F3: case 0x05F4: case 0x30FB:
+        case 0x00B7:
+        case 0x0375:
+        case 0x05F3:
+        case 0x05F4:
+        case 0x30FB:
             return Property::context_other;
-        case 0x0640: case 0x07FA: case 0x302E: case 0x302F: case 0x3031: case 0x3032: case 0x3033: case 0x3034:
-        case 0x3035: case 0x303B:
+        case 0x0640:
+        case 0x07FA:
+        case 0x302E:
+        case 0x302F:
+        case 0x3031:
+        case 0x3032:
+        case 0x3033:
+        case 0x3034:
+        case 0x3035:
+        case 0x303B:
             return Property::disallowed;
         default:
             break;
@@ -105,11 +123,11 @@ bool is_old_hangul_jamo(char32_t c) {
 
 constexpr std::uint32_t letter_digits =
     U_GC_LL_MASK | U_GC_LU_MASK | U_GC_LO_MASK | U_GC_ND_MASK | U_GC_LM_MASK | U_GC_MN_MASK | U_GC_MC_MASK;
-constexpr std::uint32_t free_only = U_GC_LT_MASK | U_GC_NL_MASK | U_GC_NO_MASK | U_GC_ME_MASK | U_GC_ZS_MASK | U_GC_S_MASK |
-                                    U_GC_P_MASK;
+constexpr std::uint32_t free_only =
+    U_GC_LT_MASK | U_GC_NL_MASK | U_GC_NO_MASK | U_GC_ME_MASK | U_GC_ZS_MASK | U_GC_S_MASK | U_GC_P_MASK;
 
-/// Full lower case without context. Final sigma is left alone, so that no character depends on its neighbours; U+0130 is the only
-/// other code point whose full mapping differs from the simple one.
+/// Full lower case without context. Final sigma is left alone, so that no character depends on its
+/// neighbours; U+0130 is the only other code point whose full mapping differs from the simple one.
 Utf32 lower_case(const Utf32& text) {
     Utf32 out;
     out.reserve(text.size());
@@ -143,17 +161,22 @@ Utf32 map_width(const Utf32& text) {
 }
 
 bool in_identifier_class(const Utf32& text) {
-    return std::ranges::all_of(text, [](char32_t c) {
-        const Property p = property_of(c);
-        return p == Property::valid || p == Property::context_joiner || p == Property::context_other;
-    }) && context_rules_hold(text);
+    return std::ranges::all_of(text,
+                               [](char32_t c) {
+                                   const Property p = property_of(c);
+                                   return p == Property::valid || p == Property::context_joiner ||
+                                          p == Property::context_other;
+                               }) &&
+           context_rules_hold(text);
 }
 
 bool in_freeform_class(const Utf32& text) {
-    return std::ranges::all_of(text, [](char32_t c) {
-        const Property p = property_of(c);
-        return p != Property::disallowed && p != Property::unassigned;
-    }) && context_rules_hold(text);
+    return std::ranges::all_of(text,
+                               [](char32_t c) {
+                                   const Property p = property_of(c);
+                                   return p != Property::disallowed && p != Property::unassigned;
+                               }) &&
+           context_rules_hold(text);
 }
 
 std::optional<Utf32> enforce_username(const Utf32& text) {
@@ -175,8 +198,10 @@ std::optional<Utf32> enforce_opaque(const Utf32& text) {
     return s;
 }
 
-/// Applies the rules until nothing changes; a string that three more rounds do not settle is refused (RFC 8264 section 7).
-template <class Enforce> std::optional<std::string> until_stable(std::string_view text, Enforce enforce) {
+/// Applies the rules until nothing changes; a string that three more rounds do not settle is refused (RFC
+/// 8264 section 7).
+template <class Enforce>
+std::optional<std::string> until_stable(std::string_view text, Enforce enforce) {
     const std::optional<Utf32> decoded = decode_utf8(text);
     if (!decoded) return std::nullopt;
     std::optional<Utf32> current = enforce(*decoded);
@@ -230,8 +255,12 @@ Property property_of(char32_t c) {
     return Property::disallowed;
 }
 
-std::optional<std::string> username_case_mapped_slow(std::string_view text) { return until_stable(text, enforce_username); }
-std::optional<std::string> opaque_string_slow(std::string_view text) { return until_stable(text, enforce_opaque); }
+std::optional<std::string> username_case_mapped_slow(std::string_view text) {
+    return until_stable(text, enforce_username);
+}
+std::optional<std::string> opaque_string_slow(std::string_view text) {
+    return until_stable(text, enforce_opaque);
+}
 
 std::optional<std::string> username_case_mapped(std::string_view text) {
     std::string out(text);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The string preparations behind a JID: PRECIS profiles (RFC 8264, RFC 8265) and IDNA domains (RFC 5890, UTS #46), by ICU.
+// The string preparations behind a JID: PRECIS profiles (RFC 8264, RFC 8265) and IDNA domains (RFC 5890, UTS
+// #46), by ICU.
 //
-// Each function either yields the prepared string, which prepares to itself, or nothing. Plain ASCII never reaches ICU, because a
-// JID is parsed for every stanza; the `_slow` forms are the same rules without that shortcut, and tests hold the two together.
-// Length limits are the caller's. Thread: any.
+// Each function either yields the prepared string, which prepares to itself, or nothing. Plain ASCII never
+// reaches ICU, because a JID is parsed for every stanza; the `_slow` forms are the same rules without that
+// shortcut, and tests hold the two together. Length limits are the caller's. Thread: any.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,9 +16,9 @@ namespace lethe::xmpp::precis {
 std::optional<std::string> username_case_mapped(std::string_view text);
 /// OpaqueString (RFC 8265 section 4.2).
 std::optional<std::string> opaque_string(std::string_view text);
-/// Host name in Unicode form, lower case, without the trailing dot, or an IPv6 literal in brackets (no zone, RFC 5952 form). An IPv4
-/// literal is spelled like a host name and needs no rule of its own. Labels obey DNS limits; symbols that UTS #46 lets
-/// through are refused, as RFC 5892 does.
+/// Host name in Unicode form, lower case, without the trailing dot, or an IPv6 literal in brackets (no zone,
+/// RFC 5952 form). An IPv4 literal is spelled like a host name and needs no rule of its own. Labels obey DNS
+/// limits; symbols that UTS #46 lets through are refused, as RFC 5892 does.
 std::optional<std::string> domain(std::string_view text);
 
 std::optional<std::string> username_case_mapped_slow(std::string_view text);

@@ -16,8 +16,9 @@ constexpr std::size_t max_label = 63;  // RFC 1035 section 2.3.4, in the ASCII f
 const UIDNA* idna() {
     static const UIDNA* const instance = [] {
         UErrorCode status = U_ZERO_ERROR;
-        const UIDNA* i = uidna_openUTS46(UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ | UIDNA_CHECK_CONTEXTO |
-                                             UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_NONTRANSITIONAL_TO_UNICODE,
+        const UIDNA* i = uidna_openUTS46(UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ |
+                                             UIDNA_CHECK_CONTEXTO | UIDNA_NONTRANSITIONAL_TO_ASCII |
+                                             UIDNA_NONTRANSITIONAL_TO_UNICODE,
                                          &status);
         assert(U_SUCCESS(status));  // built into the library
         return i;
@@ -25,7 +26,8 @@ const UIDNA* idna() {
     return instance;
 }
 
-using Convert = std::int32_t (*)(const UIDNA*, const char*, std::int32_t, char*, std::int32_t, UIDNAInfo*, UErrorCode*);
+using Convert = std::int32_t (*)(const UIDNA*, const char*, std::int32_t, char*, std::int32_t, UIDNAInfo*,
+                                 UErrorCode*);
 
 /// `tolerated`: bits of UIDNA_ERROR_… that are no reason to refuse.
 std::optional<std::string> convert(Convert how, std::string_view text, std::uint32_t tolerated) {
@@ -46,20 +48,22 @@ std::optional<std::string> convert(Convert how, std::string_view text, std::uint
 std::optional<std::string> ipv6_literal(std::string_view text) {
     if (text.size() < 4 || text.size() > INET6_ADDRSTRLEN + 2 || text.back() != ']') return std::nullopt;
     in6_addr address;
-    if (inet_pton(AF_INET6, std::string(text.substr(1, text.size() - 2)).c_str(), &address) != 1) return std::nullopt;
+    if (inet_pton(AF_INET6, std::string(text.substr(1, text.size() - 2)).c_str(), &address) != 1)
+        return std::nullopt;
     char canonical[INET6_ADDRSTRLEN];
     if (!inet_ntop(AF_INET6, &address, canonical, sizeof canonical)) return std::nullopt;
     return "[" + std::string(canonical) + "]";
 }
 
-/// UTS #46 keeps symbols that IDNA2008 disallows (emoji and the like); PRECIS has the same derivation as RFC 5892 for letters.
+/// UTS #46 keeps symbols that IDNA2008 disallows (emoji and the like); PRECIS has the same derivation as RFC
+/// 5892 for letters.
 bool only_letters_and_digits(std::string_view text) {
     const auto decoded = decode_utf8(text);
     return decoded && std::ranges::all_of(*decoded, [](char32_t c) {
-        if (c < 0x80) return true;  // judged by the STD3 rules
-        const Property p = property_of(c);
-        return p == Property::valid || p == Property::context_joiner || p == Property::context_other;
-    });
+               if (c < 0x80) return true;  // judged by the STD3 rules
+               const Property p = property_of(c);
+               return p == Property::valid || p == Property::context_joiner || p == Property::context_other;
+           });
 }
 
 /// The final dot names the DNS root and is no part of the address (RFC 7622 section 3.2).
@@ -68,7 +72,8 @@ std::string_view without_trailing_dot(std::string_view text) {
     return text;
 }
 
-/// Lower-case letters, digits, hyphens and dots in labels that need no IDNA; empty if the name must go the long way.
+/// Lower-case letters, digits, hyphens and dots in labels that need no IDNA; empty if the name must go the
+/// long way.
 std::optional<std::string> plain_host_name(std::string_view text) {
     std::string out(without_trailing_dot(text));
     std::size_t start = 0;
@@ -76,7 +81,8 @@ std::optional<std::string> plain_host_name(std::string_view text) {
         if (i == out.size() || out[i] == '.') {
             const std::size_t size = i - start;
             if (size == 0 || size > max_label || out[start] == '-' || out[i - 1] == '-') return std::nullopt;
-            // "xn--" and whatever else has hyphens in third and fourth place is reserved (RFC 5891 section 4.2.3.1).
+            // "xn--" and whatever else has hyphens in third and fourth place is reserved (RFC 5891
+            // section 4.2.3.1).
             if (size >= 4 && out[start + 2] == '-' && out[start + 3] == '-') return std::nullopt;
             start = i + 1;
         } else if (out[i] >= 'A' && out[i] <= 'Z') {
@@ -96,7 +102,8 @@ std::optional<std::string> domain_slow(std::string_view text) {
     if (!unicode) return std::nullopt;
     std::string name(without_trailing_dot(*unicode));
     if (name.empty() || !only_letters_and_digits(name)) return std::nullopt;
-    // Label lengths are those of the ASCII form; the whole name may be longer than DNS has it, up to the JID's own limit.
+    // Label lengths are those of the ASCII form; the whole name may be longer than DNS has it, up to the
+    // JID's own limit.
     if (!convert(uidna_nameToASCII_UTF8, name, UIDNA_ERROR_DOMAIN_NAME_TOO_LONG)) return std::nullopt;
     return name;
 }

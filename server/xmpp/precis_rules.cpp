@@ -27,7 +27,9 @@ bool follows_virama(View text, std::size_t i) {
 
 /// Appendix A.1: between characters that join towards the mark, transparent ones skipped.
 bool between_joining(View text, std::size_t i) {
-    const auto joining = [&](std::size_t k) { return u_getIntPropertyValue(code(text[k]), UCHAR_JOINING_TYPE); };
+    const auto joining = [&](std::size_t k) {
+        return u_getIntPropertyValue(code(text[k]), UCHAR_JOINING_TYPE);
+    };
     std::size_t before = i;
     while (before > 0 && joining(before - 1) == U_JT_TRANSPARENT) --before;
     if (before == 0) return false;
@@ -54,13 +56,21 @@ bool has_in(View text, char32_t first, char32_t last) {
 bool context_rule_holds(View text, std::size_t i) {
     const char32_t c = text[i];
     switch (c) {
-        case 0x200C: return follows_virama(text, i) || between_joining(text, i);
-        case 0x200D: return follows_virama(text, i);
-        case 0x00B7: return i > 0 && i + 1 < text.size() && text[i - 1] == U'l' && text[i + 1] == U'l';
-        case 0x0375: return i + 1 < text.size() && script_of(text[i + 1]) == USCRIPT_GREEK;
-        case 0x05F3: case 0x05F4: return i > 0 && script_of(text[i - 1]) == USCRIPT_HEBREW;
-        case 0x30FB: return has_japanese_or_han(text);
-        default: break;
+        case 0x200C:
+            return follows_virama(text, i) || between_joining(text, i);
+        case 0x200D:
+            return follows_virama(text, i);
+        case 0x00B7:
+            return i > 0 && i + 1 < text.size() && text[i - 1] == U'l' && text[i + 1] == U'l';
+        case 0x0375:
+            return i + 1 < text.size() && script_of(text[i + 1]) == USCRIPT_GREEK;
+        case 0x05F3:
+        case 0x05F4:
+            return i > 0 && script_of(text[i - 1]) == USCRIPT_HEBREW;
+        case 0x30FB:
+            return has_japanese_or_han(text);
+        default:
+            break;
     }
     // The two sets of Arabic-Indic digits may not be mixed.
     if (c >= 0x0660 && c <= 0x0669) return !has_in(text, 0x06F0, 0x06F9);
@@ -70,8 +80,8 @@ bool context_rule_holds(View text, std::size_t i) {
 
 constexpr std::uint32_t bit(UCharDirection d) { return 1u << d; }
 constexpr std::uint32_t neutral = bit(U_EUROPEAN_NUMBER_SEPARATOR) | bit(U_COMMON_NUMBER_SEPARATOR) |
-                                  bit(U_EUROPEAN_NUMBER_TERMINATOR) | bit(U_OTHER_NEUTRAL) | bit(U_BOUNDARY_NEUTRAL) |
-                                  bit(U_DIR_NON_SPACING_MARK);
+                                  bit(U_EUROPEAN_NUMBER_TERMINATOR) | bit(U_OTHER_NEUTRAL) |
+                                  bit(U_BOUNDARY_NEUTRAL) | bit(U_DIR_NON_SPACING_MARK);
 constexpr std::uint32_t l = bit(U_LEFT_TO_RIGHT), r = bit(U_RIGHT_TO_LEFT), al = bit(U_RIGHT_TO_LEFT_ARABIC),
                         an = bit(U_ARABIC_NUMBER), en = bit(U_EUROPEAN_NUMBER);
 

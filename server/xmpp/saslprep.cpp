@@ -46,15 +46,17 @@ std::optional<std::string> saslprep(std::string_view text, Unassigned unassigned
     Wiped in(text.size()), out(text.size() * max_growth);
     UErrorCode status = U_ZERO_ERROR;
     std::int32_t in_size = 0;
-    u_strFromUTF8(in.text.data(), in.capacity(), &in_size, text.data(), static_cast<std::int32_t>(text.size()), &status);
+    u_strFromUTF8(in.text.data(), in.capacity(), &in_size, text.data(),
+                  static_cast<std::int32_t>(text.size()), &status);
     const std::int32_t options = unassigned == Unassigned::allowed ? USPREP_ALLOW_UNASSIGNED : USPREP_DEFAULT;
-    const std::int32_t out_size =
-        usprep_prepare(profile(), in.text.data(), in_size, out.text.data(), out.capacity(), options, nullptr, &status);
+    const std::int32_t out_size = usprep_prepare(profile(), in.text.data(), in_size, out.text.data(),
+                                                 out.capacity(), options, nullptr, &status);
     if (U_FAILURE(status)) return std::nullopt;
 
     std::string prepared(static_cast<std::size_t>(out_size) * 3, '\0');
     std::int32_t size = 0;
-    u_strToUTF8(prepared.data(), static_cast<std::int32_t>(prepared.size()), &size, out.text.data(), out_size, &status);
+    u_strToUTF8(prepared.data(), static_cast<std::int32_t>(prepared.size()), &size, out.text.data(), out_size,
+                &status);
     assert(U_SUCCESS(status));
     prepared.resize(static_cast<std::size_t>(size));
     return prepared;

@@ -112,7 +112,8 @@ struct Proof {
 
 Exchange::Exchange(Hash hash, bool plus, const ChannelBinding& binding, std::string server_nonce)
     : hash_(hash), plus_(plus), binding_(binding), server_nonce_(std::move(server_nonce)) {
-    assert(!server_nonce_.empty() && is_printable(server_nonce_) && server_nonce_.find(',') == std::string::npos);
+    assert(!server_nonce_.empty() && is_printable(server_nonce_) &&
+           server_nonce_.find(',') == std::string::npos);
 }
 
 std::expected<Exchange::ClientFirst, Failure> Exchange::client_first(std::string_view message) {
@@ -153,7 +154,8 @@ std::expected<Exchange::ClientFirst, Failure> Exchange::client_first(std::string
 std::string Exchange::server_first(Verifier verifier) {
     assert(!nonce_.empty() && verifier.hash == hash_);
     verifier_ = std::move(verifier);
-    server_first_ = "r=" + nonce_ + ",s=" + base64::encode(verifier_.salt) + ",i=" + std::to_string(verifier_.iterations);
+    server_first_ =
+        "r=" + nonce_ + ",s=" + base64::encode(verifier_.salt) + ",i=" + std::to_string(verifier_.iterations);
     return server_first_;
 }
 
@@ -181,20 +183,24 @@ std::expected<Exchange::Success, Failure> Exchange::client_final(std::string_vie
     if (proof.bytes.size() != size_of(hash_)) return malformed;
 
     Bytes expected_binding(gs2_header_.begin(), gs2_header_.end());
-    if (const auto& data = data_for(binding_, cb_type_)) expected_binding.insert(expected_binding.end(), data->begin(), data->end());
+    if (const auto& data = data_for(binding_, cb_type_))
+        expected_binding.insert(expected_binding.end(), data->begin(), data->end());
     const bool bound = equal_in_constant_time(*binding, expected_binding);
     const bool fresh = *nonce == nonce_;
 
-    const std::string auth_message = client_first_bare_ + "," + server_first_ + "," + std::string(without_proof);
+    const std::string auth_message =
+        client_first_bare_ + "," + server_first_ + "," + std::string(without_proof);
     Digest client_key, stored_key, server_signature;
-    hmac(hash_, verifier_.stored_key, auth_message, client_key);  // ClientSignature, about to become ClientKey
+    hmac(hash_, verifier_.stored_key, auth_message,
+         client_key);  // ClientSignature, about to become ClientKey
     for (std::size_t i = 0; i < proof.bytes.size(); ++i) client_key.data()[i] ^= proof.bytes[i];
     digest(hash_, client_key.view(), stored_key);
     const bool proven = equal_in_constant_time(stored_key.view(), verifier_.stored_key);
     if (!bound || !fresh || !proven) return std::unexpected(Failure::not_authorized);
 
     hmac(hash_, verifier_.server_key, auth_message, server_signature);
-    return Success{.server_final = "v=" + base64::encode(server_signature.view()), .client_key = ClientKey(client_key.view())};
+    return Success{.server_final = "v=" + base64::encode(server_signature.view()),
+                   .client_key = ClientKey(client_key.view())};
 }
 
 }  // namespace lethe::xmpp::scram

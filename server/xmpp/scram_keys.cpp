@@ -17,12 +17,15 @@ namespace {
 
 mbedtls_md_type_t md_type(Hash h) { return h == Hash::sha_1 ? MBEDTLS_MD_SHA1 : MBEDTLS_MD_SHA256; }
 
-/// Hashing fails only where the library lacks the hash or memory has run out: nothing a login could go on from.
+/// Hashing fails only where the library lacks the hash or memory has run out: nothing a login could go on
+/// from.
 void must(int rc) {
     if (rc != 0) std::terminate();
 }
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+const unsigned char* bytes_of(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
 
 }  // namespace
 
@@ -30,7 +33,8 @@ Digest::~Digest() { mbedtls_platform_zeroize(bytes_.data(), bytes_.size()); }
 
 void hmac(Hash hash, std::span<const std::uint8_t> key, std::string_view text, Digest& out) {
     out.resize(size_of(hash));
-    must(mbedtls_md_hmac(mbedtls_md_info_from_type(md_type(hash)), key.data(), key.size(), bytes_of(text), text.size(), out.data()));
+    must(mbedtls_md_hmac(mbedtls_md_info_from_type(md_type(hash)), key.data(), key.size(), bytes_of(text),
+                         text.size(), out.data()));
 }
 
 void digest(Hash hash, std::span<const std::uint8_t> data, Digest& out) {
@@ -63,8 +67,9 @@ Derived derive_credential(Hash hash, std::string_view prepared_password, std::sp
                           std::uint32_t iterations) {
     Digest salted, client_key, stored_key, server_key;
     salted.resize(size_of(hash));
-    must(mbedtls_compat::pbkdf2_hmac(md_type(hash), bytes_of(prepared_password), prepared_password.size(), salt.data(), salt.size(),
-                                     iterations, static_cast<std::uint32_t>(size_of(hash)), salted.data()));
+    must(mbedtls_compat::pbkdf2_hmac(md_type(hash), bytes_of(prepared_password), prepared_password.size(),
+                                     salt.data(), salt.size(), iterations,
+                                     static_cast<std::uint32_t>(size_of(hash)), salted.data()));
     hmac(hash, salted.view(), "Client Key", client_key);
     digest(hash, client_key.view(), stored_key);
     hmac(hash, salted.view(), "Server Key", server_key);

@@ -15,14 +15,22 @@ inline constexpr std::string_view header =
 
 inline std::string_view name_of(ReadError e) {
     switch (e) {
-        case ReadError::none: return "none";
-        case ReadError::not_well_formed: return "not-well-formed";
-        case ReadError::restricted_xml: return "restricted-xml";
-        case ReadError::bad_namespace_prefix: return "bad-namespace-prefix";
-        case ReadError::unsupported_encoding: return "unsupported-encoding";
-        case ReadError::invalid_namespace: return "invalid-namespace";
-        case ReadError::bad_format: return "bad-format";
-        case ReadError::policy_violation: return "policy-violation";
+        case ReadError::none:
+            return "none";
+        case ReadError::not_well_formed:
+            return "not-well-formed";
+        case ReadError::restricted_xml:
+            return "restricted-xml";
+        case ReadError::bad_namespace_prefix:
+            return "bad-namespace-prefix";
+        case ReadError::unsupported_encoding:
+            return "unsupported-encoding";
+        case ReadError::invalid_namespace:
+            return "invalid-namespace";
+        case ReadError::bad_format:
+            return "bad-format";
+        case ReadError::policy_violation:
+            return "policy-violation";
     }
     return "?";
 }
@@ -32,8 +40,8 @@ struct Recorder {
         : reader(content_ns, limits,
                  {.stream_opened =
                       [this](const StreamHeader& h) {
-                          log.push_back("open to=" + h.to + " from=" + h.from + " id=" + h.id + " version=" + h.version +
-                                        " lang=" + h.lang + " ns=" + h.content_ns);
+                          log.push_back("open to=" + h.to + " from=" + h.from + " id=" + h.id +
+                                        " version=" + h.version + " lang=" + h.lang + " ns=" + h.content_ns);
                       },
                   .stanza = [this](Document d) { log.push_back(serialize(d.root())); },
                   .stream_closed = [this] { log.push_back("close"); }}) {}
@@ -73,6 +81,8 @@ inline std::string joined(const std::vector<std::string>& lines) {
     return out;
 }
 
-inline std::string outcome(std::string_view bytes, const Limits& limits = {}) { return joined(after_header(bytes, limits)); }
+inline std::string outcome(std::string_view bytes, const Limits& limits = {}) {
+    return joined(after_header(bytes, limits));
+}
 
 }  // namespace lethe::xml::test

@@ -17,7 +17,8 @@ constexpr std::string_view opened = "open to=a.example from= id= version=1.0 lan
 
 TEST_SUITE("xml/reader") {
     TEST_CASE("a stream opens, carries stanzas and closes") {
-        CHECK(stream("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+        CHECK(stream("<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+                     "xmlns:stream='http://etherx.jabber.org/streams' "
                      "to='a.example' from='b@a.example' id='x' version='1.0' xml:lang='de'>"
                      "<message to='c'><body>hi</body></message> \n<presence/></stream:stream>") ==
               "open to=a.example from=b@a.example id=x version=1.0 lang=de ns=jabber:client | "
@@ -64,7 +65,8 @@ TEST_SUITE("xml/reader") {
                       },
                   .stream_closed = [&] { log += "close"; }});
         reader = &r;
-        r.feed(std::string(header) + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><injected/>\xFF</stream:stream>");
+        r.feed(std::string(header) +
+               "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><injected/>\xFF</stream:stream>");
         CHECK(log == "open <starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/> ");
         log.clear();
         CHECK(r.feed(std::string(header) + "<b/></stream:stream>") == ReadError::none);
@@ -75,8 +77,14 @@ TEST_SUITE("xml/reader") {
         Reader* reader = nullptr;
         int opens = 0, closes = 0;
         Reader r("jabber:client", {},
-                 {.stream_opened = [&](const StreamHeader&) { if (++opens == 1) reader->reset(); },
-                  .stream_closed = [&] { if (++closes == 1) reader->reset(); }});
+                 {.stream_opened =
+                      [&](const StreamHeader&) {
+                          if (++opens == 1) reader->reset();
+                      },
+                  .stream_closed =
+                      [&] {
+                          if (++closes == 1) reader->reset();
+                      }});
         reader = &r;
         r.feed(std::string(header) + "</stream:stream>");
         CHECK(opens == 1);
@@ -110,19 +118,25 @@ TEST_SUITE("xml/reader") {
     }
 
     TEST_CASE("the root must be a stream in its namespace, around the expected content") {
-        CHECK(stream("<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>") == "open to= from= id= version= lang= ns=");
-        CHECK(stream("<stream xmlns='http://etherx.jabber.org/streams'><c:message xmlns:c='jabber:client'/>") ==
-              "open to= from= id= version= lang= ns= | <message/>");
-        CHECK(stream("<flood:stream xmlns:flood='http://etherx.jabber.org/streams' xmlns='jabber:client'>").starts_with("open"));
+        CHECK(stream("<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>") ==
+              "open to= from= id= version= lang= ns=");
+        CHECK(
+            stream("<stream xmlns='http://etherx.jabber.org/streams'><c:message xmlns:c='jabber:client'/>") ==
+            "open to= from= id= version= lang= ns= | <message/>");
+        CHECK(stream("<flood:stream xmlns:flood='http://etherx.jabber.org/streams' xmlns='jabber:client'>")
+                  .starts_with("open"));
         CHECK(stream("<stream:stream xmlns='jabber:client'>") == "error bad-namespace-prefix");
         CHECK(stream("<stream xmlns='jabber:client'>") == "error invalid-namespace");
         CHECK(stream("<stream>") == "error invalid-namespace");
         CHECK(stream("<stream:stream xmlns:stream='http://etherx.jabber.org/strea' xmlns='jabber:client'>") ==
               "error invalid-namespace");
-        CHECK(stream("<stream:stream xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:server'>") ==
-              "error invalid-namespace");
-        CHECK(stream("<stream:features xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'>") ==
-              "error bad-format");
+        CHECK(
+            stream("<stream:stream xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:server'>") ==
+            "error invalid-namespace");
+        CHECK(
+            stream(
+                "<stream:features xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'>") ==
+            "error bad-format");
         CHECK(stream("<html>") == "error bad-format");
         CHECK(stream("GET / HTTP/1.1\r\n") == "error not-well-formed");
         CHECK(stream("\x16\x03\x01\x02") == "error not-well-formed");  // TLS on a port without it
@@ -132,8 +146,8 @@ TEST_SUITE("xml/reader") {
     }
 
     TEST_CASE("comments, processing instructions, document types and entities are refused") {
-        for (const char* bad : {"<!-- x -->", "<?php x?>", "<a><!-- x --></a>", "<a><?x y?></a>", "<a>&foo;</a>", "<a b='&foo;'/>",
-                                "&foo;"}) {
+        for (const char* bad : {"<!-- x -->", "<?php x?>", "<a><!-- x --></a>", "<a><?x y?></a>",
+                                "<a>&foo;</a>", "<a b='&foo;'/>", "&foo;"}) {
             CAPTURE(bad);
             CHECK(outcome(bad) == "error restricted-xml");
         }
@@ -148,19 +162,40 @@ TEST_SUITE("xml/reader") {
     }
 
     TEST_CASE("the five predefined entities, character references and CDATA are text") {
-        CHECK(outcome("<a b='&lt;&gt;&amp;&apos;&quot;&#x41;&#66;'>&lt;&gt;&amp;&apos;&quot;&#x1F600;<![CDATA[<b>&amp;]]>!</a>") ==
-              "<a b='&lt;&gt;&amp;&apos;&quot;AB'>&lt;&gt;&amp;&apos;&quot;\U0001F600&lt;b&gt;&amp;amp;!</a>");
-        for (const char* bad : {"<a>&#0;</a>", "<a>&#1;</a>", "<a>&#xD800;</a>", "<a>&#xFFFE;</a>", "<a>&#x110000;</a>", "<a>&#;</a>",
-                                "<a>&</a>", "<a>&amp</a>", "<a>]]></a>", "<a b='&#0;'/>"}) {
+        CHECK(
+            outcome("<a "
+                    "b='&lt;&gt;&amp;&apos;&quot;&#x41;&#66;'>&lt;&gt;&amp;&apos;&quot;&#x1F600;<![CDATA[<b>&"
+                    "amp;]]>!</a>") ==
+            "<a b='&lt;&gt;&amp;&apos;&quot;AB'>&lt;&gt;&amp;&apos;&quot;\U0001F600&lt;b&gt;&amp;amp;!</a>");
+        for (const char* bad :
+             {"<a>&#0;</a>", "<a>&#1;</a>", "<a>&#xD800;</a>", "<a>&#xFFFE;</a>", "<a>&#x110000;</a>",
+              "<a>&#;</a>", "<a>&</a>", "<a>&amp</a>", "<a>]]></a>", "<a b='&#0;'/>"}) {
             CAPTURE(bad);
             CHECK(outcome(bad) == "error not-well-formed");
         }
     }
 
     TEST_CASE("broken markup is not well-formed") {
-        for (const char* bad : {"<a></b>", "<a b='1' b='2'/>", "<a b=1/>", "<a b/>", "<a b='<'/>", "<a b='1'c='2'/>", "</a>", "<1/>",
-                                "< a/>", "<a:b:c xmlns:a='x'/>", "<:a/>", "<a:/>", "text", "<a/>text", "<![CDATA[x]]>", "<a b='\x01'/>",
-                                "<a>\x08</a>", "<a\v/>", "</stream:strea>", "</stream>"}) {
+        for (const char* bad : {"<a></b>",
+                                "<a b='1' b='2'/>",
+                                "<a b=1/>",
+                                "<a b/>",
+                                "<a b='<'/>",
+                                "<a b='1'c='2'/>",
+                                "</a>",
+                                "<1/>",
+                                "< a/>",
+                                "<a:b:c xmlns:a='x'/>",
+                                "<:a/>",
+                                "<a:/>",
+                                "text",
+                                "<a/>text",
+                                "<![CDATA[x]]>",
+                                "<a b='\x01'/>",
+                                "<a>\x08</a>",
+                                "<a\v/>",
+                                "</stream:strea>",
+                                "</stream>"}) {
             CAPTURE(bad);
             CHECK(outcome(bad).ends_with("error not-well-formed"));
         }
@@ -191,37 +226,41 @@ TEST_SUITE("xml/reader") {
     }
 
     TEST_CASE("every kind of broken UTF-8 is refused, in text, attribute and name") {
-        for (const char* bad : {
-                 "\x80",                  // continuation alone
-                 "\xC3",                  // cut short
-                 "\xC3(",                 // continuation missing
-                 "\xC0\x80", "\xC1\xBF",  // overlong, two bytes
-                 "\xE0\x80\x80",          // overlong, three bytes
-                 "\xE0\x9F\xBF",
-                 "\xE2\x82",              // cut short
-                 "\xED\xA0\x80",          // surrogate
-                 "\xED\xBF\xBF",
-                 "\xEF\xBF\xBE",          // U+FFFE
-                 "\xEF\xBF\xBF",          // U+FFFF
-                 "\xF0\x80\x80\x80",      // overlong, four bytes
-                 "\xF0\x8F\xBF\xBF",
-                 "\xF0\x9F\x98",          // cut short
-                 "\xF4\x90\x80\x80",      // above U+10FFFF
-                 "\xF5\x80\x80\x80",
-                 "\xF8\x88\x80\x80\x80",  // five bytes
-                 "\xFC\x84\x80\x80\x80\x80",
-                 "\xFE", "\xFF"}) {
+        for (const char* bad : {"\x80",   // continuation alone
+                                "\xC3",   // cut short
+                                "\xC3(",  // continuation missing
+                                "\xC0\x80",
+                                "\xC1\xBF",      // overlong, two bytes
+                                "\xE0\x80\x80",  // overlong, three bytes
+                                "\xE0\x9F\xBF",
+                                "\xE2\x82",      // cut short
+                                "\xED\xA0\x80",  // surrogate
+                                "\xED\xBF\xBF",
+                                "\xEF\xBF\xBE",      // U+FFFE
+                                "\xEF\xBF\xBF",      // U+FFFF
+                                "\xF0\x80\x80\x80",  // overlong, four bytes
+                                "\xF0\x8F\xBF\xBF",
+                                "\xF0\x9F\x98",      // cut short
+                                "\xF4\x90\x80\x80",  // above U+10FFFF
+                                "\xF5\x80\x80\x80",
+                                "\xF8\x88\x80\x80\x80",  // five bytes
+                                "\xFC\x84\x80\x80\x80\x80",
+                                "\xFE",
+                                "\xFF"}) {
             CHECK(outcome("<a>" + std::string(bad) + "</a>") == "error not-well-formed");
             CHECK(outcome("<a b='" + std::string(bad) + "'/>") == "error not-well-formed");
             CHECK(outcome("<a" + std::string(bad) + "/>") == "error not-well-formed");
             CHECK(outcome("<a>x<![CDATA[" + std::string(bad) + "]]></a>") == "error not-well-formed");
         }
-        CHECK(outcome("<a>\u00E9\u20AC\U0001F600\uFFFD\U0010FFFD</a>") == "<a>\u00E9\u20AC\U0001F600\uFFFD\U0010FFFD</a>");
+        CHECK(outcome("<a>\u00E9\u20AC\U0001F600\uFFFD\U0010FFFD</a>") ==
+              "<a>\u00E9\u20AC\U0001F600\uFFFD\U0010FFFD</a>");
     }
 
     TEST_CASE("xml:lang stays on the stanza as it was sent, and the stream's is reported") {
         Recorder r;
-        r.feed("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xml:lang='de'>");
+        r.feed(
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+            "xml:lang='de'>");
         r.feed("<message/><message xml:lang='en'><body>a</body><body xml:lang='fr'>b</body></message>");
         CHECK(joined(r.log) ==
               "open to= from= id= version= lang=de ns=jabber:client | <message/> | "
@@ -230,15 +269,18 @@ TEST_SUITE("xml/reader") {
 
     TEST_CASE("prefixes that the stream header declares hold for every stanza") {
         Recorder r;
-        r.feed("<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
-               "xmlns:db='jabber:server:dialback'>");
+        r.feed(
+            "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+            "xmlns:db='jabber:server:dialback'>");
         CHECK(r.failed);  // a client's reader
         Recorder s({}, "jabber:server");
-        s.feed("<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
-               "xmlns:db='jabber:server:dialback'><db:result to='a'>k</db:result><stream:error/>");
+        s.feed(
+            "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+            "xmlns:db='jabber:server:dialback'><db:result to='a'>k</db:result><stream:error/>");
         s.log.erase(s.log.begin());
         CHECK(joined(s.log) ==
-              "<result xmlns='jabber:server:dialback' to='a'>k</result> | <error xmlns='http://etherx.jabber.org/streams'/>");
+              "<result xmlns='jabber:server:dialback' to='a'>k</result> | <error "
+              "xmlns='http://etherx.jabber.org/streams'/>");
     }
 
     TEST_CASE("bytes come as they like: an end tag is reported when its last byte is there") {

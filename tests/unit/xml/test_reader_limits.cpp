@@ -55,9 +55,11 @@ TEST_SUITE("xml/reader limits") {
 
     TEST_CASE("the limit counts bytes on the wire, whatever they mean") {
         const Limits limits{.stanza_bytes = 40};
-        CHECK(fed_any_way("<a>" + repeated("&amp;", 6) + "xyz</a>", limits) == "<a>" + repeated("&amp;", 6) + "xyz</a>");
+        CHECK(fed_any_way("<a>" + repeated("&amp;", 6) + "xyz</a>", limits) ==
+              "<a>" + repeated("&amp;", 6) + "xyz</a>");
         CHECK(fed_any_way("<a>" + repeated("&amp;", 7) + "</a>", limits) == "error policy-violation");
-        CHECK(fed_any_way("<a>" + repeated("\u20AC", 11) + "</a>", limits) == "<a>" + repeated("\u20AC", 11) + "</a>");
+        CHECK(fed_any_way("<a>" + repeated("\u20AC", 11) + "</a>", limits) ==
+              "<a>" + repeated("\u20AC", 11) + "</a>");
         CHECK(fed_any_way("<a>" + repeated("\u20AC", 12) + "</a>", limits) == "error policy-violation");
     }
 
@@ -71,12 +73,14 @@ TEST_SUITE("xml/reader limits") {
         const Limits limits{.stanza_bytes = 100};
         CHECK(fed_any_way("<a b='" + std::string(80, 'x') + "<'/>", limits) == "error not-well-formed");
         CHECK(fed_any_way("<a b='" + std::string(120, 'x') + "<'/>", limits) == "error policy-violation");
-        CHECK(fed_any_way("<a><!-- " + std::string(120, 'x') + " --></a>", limits) == "error policy-violation");
+        CHECK(fed_any_way("<a><!-- " + std::string(120, 'x') + " --></a>", limits) ==
+              "error policy-violation");
     }
 
     TEST_CASE("the stream header has a limit of its own") {
         const auto header_of = [](std::size_t size) {
-            std::string h = "<s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' id=''>";
+            std::string h =
+                "<s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' id=''>";
             h.insert(h.size() - 2, std::string(size - h.size(), 'i'));
             return h;
         };
@@ -86,7 +90,8 @@ TEST_SUITE("xml/reader limits") {
             for (std::size_t step : {1u, 7u, 1000u}) {
                 Recorder r({.stanza_bytes = 50, .header_bytes = 200});
                 const std::string bytes = header_of(size) + "<a/>";
-                for (std::size_t i = 0; i < bytes.size(); i += step) r.feed(std::string_view(bytes).substr(i, step));
+                for (std::size_t i = 0; i < bytes.size(); i += step)
+                    r.feed(std::string_view(bytes).substr(i, step));
                 CHECK(joined(r.log).ends_with(size <= 200 ? "<a/>" : "error policy-violation"));
             }
         }
@@ -94,7 +99,9 @@ TEST_SUITE("xml/reader limits") {
 
     TEST_CASE("depth counts the elements open below the stream") {
         const Limits limits{.depth = 8};
-        const auto nested = [](std::size_t n) { return repeated("<a>", n - 1) + "<a/>" + repeated("</a>", n - 1); };
+        const auto nested = [](std::size_t n) {
+            return repeated("<a>", n - 1) + "<a/>" + repeated("</a>", n - 1);
+        };
         CHECK(fed_any_way(nested(7), limits) == nested(7));
         CHECK(fed_any_way(nested(8), limits) == nested(8));
         CHECK(fed_any_way(nested(9), limits) == "error policy-violation");
@@ -113,16 +120,21 @@ TEST_SUITE("xml/reader limits") {
         CHECK(fed_any_way(with(6), limits) == "error policy-violation");
         CHECK(fed_any_way(with(5) + with(5), limits) == with(5) + " | " + with(5));
         CHECK(fed_any_way("<a xmlns:p='1' xmlns:q='2' xmlns:r='3' b='' c=''/>", limits) == "<a b='' c=''/>");
-        CHECK(fed_any_way("<a xmlns:p='1' xmlns:q='2' xmlns:r='3' b='' c='' d=''/>", limits) == "error policy-violation");
+        CHECK(fed_any_way("<a xmlns:p='1' xmlns:q='2' xmlns:r='3' b='' c='' d=''/>", limits) ==
+              "error policy-violation");
     }
 
     TEST_CASE("a namespace declared once and used a thousand times does not blow up the tree") {
         const Limits limits{.stanza_bytes = 20000};
         const std::string uri(200, 'u');
-        const auto uses = [&](std::size_t n) { return "<a xmlns:p='" + uri + "'>" + repeated("<p:b/>", n) + "</a>"; };
+        const auto uses = [&](std::size_t n) {
+            return "<a xmlns:p='" + uri + "'>" + repeated("<p:b/>", n) + "</a>";
+        };
         CHECK(outcome(uses(100), limits).starts_with("<a><b xmlns='uuu"));
         CHECK(outcome(uses(101), limits) == "error policy-violation");
-        const auto attributes = [&](std::size_t n) { return "<a xmlns:p='" + uri + "'>" + repeated("<b p:c=''/>", n) + "</a>"; };
+        const auto attributes = [&](std::size_t n) {
+            return "<a xmlns:p='" + uri + "'>" + repeated("<b p:c=''/>", n) + "</a>";
+        };
         CHECK(outcome(attributes(100), limits).starts_with("<a><b xmlns:ns1='uuu"));
         CHECK(outcome(attributes(101), limits) == "error policy-violation");
         CHECK(outcome(uses(100) + uses(100), limits).ends_with("</a>"));  // per stanza
@@ -158,11 +170,14 @@ TEST_SUITE("xml/reader limits") {
 
     TEST_CASE("the parser's successor knows the stream: declared prefixes, end tag, pieces of stanzas") {
         const std::string_view declared =
-            "<?xml version='1.0'?>\n<s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' xmlns:p='urn:p' >";
+            "<?xml version='1.0'?>\n<s:stream xmlns='jabber:client' "
+            "xmlns:s='http://etherx.jabber.org/streams' xmlns:p='urn:p' >";
         const std::string stanzas =
-            "<p:a>1</p:a><b/> <c p:d='2'>\xC3\xA9</c>\n<e><f xmlns='urn:q'/></e><g h='" + std::string(100, 'i') + "'/>";
+            "<p:a>1</p:a><b/> <c p:d='2'>\xC3\xA9</c>\n<e><f xmlns='urn:q'/></e><g h='" +
+            std::string(100, 'i') + "'/>";
         const std::string expected =
-            "<a xmlns='urn:p'>1</a> | <b/> | <c xmlns:ns1='urn:p' ns1:d='2'>\xC3\xA9</c> | <e><f xmlns='urn:q'/></e> | <g h='" +
+            "<a xmlns='urn:p'>1</a> | <b/> | <c xmlns:ns1='urn:p' ns1:d='2'>\xC3\xA9</c> | <e><f "
+            "xmlns='urn:q'/></e> | <g h='" +
             std::string(100, 'i') + "'/> | close";
         for (const Limits& limits : {Limits{}, Limits{.distinct_names = 1}, Limits{.parser_bytes = 1}}) {
             for (std::size_t step = 1; step < 200; step += 3) {
@@ -170,7 +185,8 @@ TEST_SUITE("xml/reader limits") {
                 r.feed(declared);
                 r.log.clear();
                 const std::string bytes = stanzas + "</s:stream>";
-                for (std::size_t i = 0; i < bytes.size(); i += step) r.feed(std::string_view(bytes).substr(i, step));
+                for (std::size_t i = 0; i < bytes.size(); i += step)
+                    r.feed(std::string_view(bytes).substr(i, step));
                 REQUIRE(joined(r.log) == expected);
             }
         }
@@ -189,14 +205,16 @@ TEST_SUITE("xml/reader limits") {
     }
 
     TEST_CASE("a long tag in small pieces is read like a whole one") {
-        const std::string tricky = "<a b='" + repeated("x>\"", 3000) + "' c=\"" + repeated("y>'", 3000) + "\" d='&amp;'><b/>z</a>";
+        const std::string tricky =
+            "<a b='" + repeated("x>\"", 3000) + "' c=\"" + repeated("y>'", 3000) + "\" d='&amp;'><b/>z</a>";
         const std::string expected = outcome(tricky);
         REQUIRE(expected.starts_with("<a b='x&gt;&quot;x"));
         for (std::size_t step : {1u, 2u, 3u, 17u, 1000u, 4095u, 4097u}) {
             Recorder r;
             r.feed(header);
             r.log.clear();
-            for (std::size_t i = 0; i < tricky.size(); i += step) r.feed(std::string_view(tricky).substr(i, step));
+            for (std::size_t i = 0; i < tricky.size(); i += step)
+                r.feed(std::string_view(tricky).substr(i, step));
             CHECK(joined(r.log) == expected);
             CHECK(r.reader.idle());
         }
@@ -204,9 +222,10 @@ TEST_SUITE("xml/reader limits") {
 
     TEST_CASE("long rubbish in small pieces ends at the limit at the latest") {
         const Limits limits{.stanza_bytes = 10'000};
-        for (const std::string& rubbish : {"<a b='" + std::string(20'000, 'x'), "<" + std::string(20'000, 'a'),
-                                           "</" + std::string(20'000, 'a'), "<a>&" + std::string(20'000, 'a'),
-                                           "<a b=\"" + repeated(">", 20'000), "<a " + repeated("b='' ", 4'000)}) {
+        for (const std::string& rubbish :
+             {"<a b='" + std::string(20'000, 'x'), "<" + std::string(20'000, 'a'),
+              "</" + std::string(20'000, 'a'), "<a>&" + std::string(20'000, 'a'),
+              "<a b=\"" + repeated(">", 20'000), "<a " + repeated("b='' ", 4'000)}) {
             Recorder r(limits);
             r.feed(header);
             std::size_t used = 0;

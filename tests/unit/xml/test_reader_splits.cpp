@@ -8,14 +8,19 @@ using namespace lethe::xml::test;
 
 namespace {
 
-const std::string_view open_client = "<?xml version='1.0'?><s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams'>";
+const std::string_view open_client =
+    "<?xml version='1.0'?><s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams'>";
 
 /// Streams short enough for every way to cut them twice, each with something a cut could break.
 std::vector<std::string> corpus() {
     std::vector<std::string> out;
-    const auto add = [&](std::string_view rest) { out.push_back(std::string(open_client) + std::string(rest)); };
-    add("<message to='a@b' xml:lang='de'><body>h\u00E9 \U0001F600 &lt;&amp;&#x41;</body></message>\r\n<presence/></s:stream>");
-    add("<iq type='set'><q xmlns='urn:q'><i p:x='1' xmlns:p='urn:p'/><c xmlns='jabber:client'/></q></iq> \t<a/></s:stream>");
+    const auto add = [&](std::string_view rest) {
+        out.push_back(std::string(open_client) + std::string(rest));
+    };
+    add("<message to='a@b' xml:lang='de'><body>h\u00E9 \U0001F600 "
+        "&lt;&amp;&#x41;</body></message>\r\n<presence/></s:stream>");
+    add("<iq type='set'><q xmlns='urn:q'><i p:x='1' xmlns:p='urn:p'/><c xmlns='jabber:client'/></q></iq> "
+        "\t<a/></s:stream>");
     add("<a><![CDATA[<b>]]]]><![CDATA[>]]> ]] </a><b c=\"'\" d='\"'/></s:stream>junk");
     add("<a>\r\n\r \n</a>\r\r\n<b x='\r\n\t'/>");
     add("<a/><b></b><c><d/></c>text");
@@ -29,7 +34,8 @@ std::vector<std::string> corpus() {
     add("<a></b>");
     add("<a/>]]>");
     add("<a>x]]></a>");
-    out.emplace_back("<?xml version='1.0' encoding='latin1'?><s:stream xmlns:s='http://etherx.jabber.org/streams'>");
+    out.emplace_back(
+        "<?xml version='1.0' encoding='latin1'?><s:stream xmlns:s='http://etherx.jabber.org/streams'>");
     out.emplace_back("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>");
     out.emplace_back("\xFE\xFF\0<\0a");
     out.emplace_back("<html><body>");
@@ -37,7 +43,8 @@ std::vector<std::string> corpus() {
     return out;
 }
 
-template <class Check> void for_each_limit(Check check) {
+template <class Check>
+void for_each_limit(Check check) {
     check(Limits{});
     check(Limits{.stanza_bytes = 60, .header_bytes = 110, .depth = 2, .attributes = 2});
     check(Limits{.distinct_names = 1});  // a new parser after every stanza

@@ -29,8 +29,10 @@ TEST_SUITE("xmpp/base64") {
     }
 
     TEST_CASE("there is one spelling for each value") {
-        for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm8", "=", "==", "====", "Z===", "Zg==Zg==", "Zg==\n", " Zg==", "Zg== ",
-                                "Zm9v\n", "Zm9v\r\nYmFy", "Zm 9v", "Zm9-", "Zm9_", "Zm9v=", "Zm\xC3\xA9", "Zm9v,", "A=BC"}) {
+        for (const char* bad : {"Z",      "Zg",    "Zg=",   "Zg===",      "Zh==",         "Zm9=",
+                                "Zm8",    "=",     "==",    "====",       "Z===",         "Zg==Zg==",
+                                "Zg==\n", " Zg==", "Zg== ", "Zm9v\n",     "Zm9v\r\nYmFy", "Zm 9v",
+                                "Zm9-",   "Zm9_",  "Zm9v=", "Zm\xC3\xA9", "Zm9v,",        "A=BC"}) {
             CAPTURE(bad);
             CHECK_FALSE(base64::decode(bad));
         }
@@ -53,7 +55,8 @@ TEST_SUITE("xmpp/base64") {
                 }
             }
         }
-        // 13 letters: all full groups, and those whose last letter before the padding has no stray bits (A, w, 0, 8 / A, w).
+        // 13 letters: all full groups, and those whose last letter before the padding has no stray bits (A,
+        // w, 0, 8 / A, w).
         CHECK(decoded == 13 * 13 * 13 * 13 + 13 * 13 * 4 + 13 * 2);
     }
 }

@@ -36,7 +36,8 @@ std::expected<Rsm, std::string> set_of(std::string_view inside) {
 TEST_SUITE("xmpp/forms") {
     TEST_CASE("a form reads and writes back the same") {
         const std::string x =
-            "<x xmlns='jabber:x:data' type='form'><title>T &amp; t</title><instructions>one</instructions><instructions>two</instructions>"
+            "<x xmlns='jabber:x:data' type='form'><title>T &amp; "
+            "t</title><instructions>one</instructions><instructions>two</instructions>"
             "<field var='FORM_TYPE' type='hidden'><value>urn:xmpp:mam:2</value></field>"
             "<field type='fixed'><value>Section</value></field>"
             "<field var='with' type='jid-single' label='With'/>"
@@ -54,16 +55,18 @@ TEST_SUITE("xmpp/forms") {
         CHECK(form->value("without") == "");
         CHECK(form->value("many") == "a");
         CHECK(form->find("many")->values == std::vector<std::string>{"a", "", "c"});
-        CHECK(form->find("many")->options == std::vector<std::pair<std::string, std::string>>{{"A", "a"}, {"", "c"}});
+        CHECK(form->find("many")->options ==
+              std::vector<std::pair<std::string, std::string>>{{"A", "a"}, {"", "c"}});
         CHECK(written(*form) == x);
     }
 
     TEST_CASE("what is no data form is none") {
         CHECK_FALSE(parse_form(xml::Element()));
-        for (const char* bad : {"<x xmlns='jabber:x:dat' type='form'/>", "<y xmlns='jabber:x:data' type='form'/>", "<x type='form'/>",
-                                "<x xmlns='jabber:x:data'/>", "<x xmlns='jabber:x:data' type='get'/>",
-                                "<x xmlns='jabber:x:data' type='submit'><field><value>a</value></field></x>",
-                                "<x xmlns='jabber:x:data' type='submit'><field var='' type='hidden'/></x>"}) {
+        for (const char* bad :
+             {"<x xmlns='jabber:x:dat' type='form'/>", "<y xmlns='jabber:x:data' type='form'/>",
+              "<x type='form'/>", "<x xmlns='jabber:x:data'/>", "<x xmlns='jabber:x:data' type='get'/>",
+              "<x xmlns='jabber:x:data' type='submit'><field><value>a</value></field></x>",
+              "<x xmlns='jabber:x:data' type='submit'><field var='' type='hidden'/></x>"}) {
             CAPTURE(bad);
             CHECK_FALSE(form_of(bad));
         }
@@ -73,8 +76,9 @@ TEST_SUITE("xmpp/forms") {
     }
 
     TEST_CASE("elements of other namespaces inside a form are passed over") {
-        const auto form = form_of("<x xmlns='jabber:x:data' type='submit'><title xmlns='urn:o'>no</title><field xmlns='urn:o'/>"
-                                  "<field var='a'><value xmlns='urn:o'>no</value><value>yes</value></field></x>");
+        const auto form = form_of(
+            "<x xmlns='jabber:x:data' type='submit'><title xmlns='urn:o'>no</title><field xmlns='urn:o'/>"
+            "<field var='a'><value xmlns='urn:o'>no</value><value>yes</value></field></x>");
         REQUIRE(form);
         CHECK(form->title == "");
         CHECK(form->fields.size() == 1);
@@ -99,9 +103,11 @@ TEST_SUITE("xmpp/forms") {
     }
 
     TEST_CASE("a malformed result set request is an error") {
-        for (const char* bad : {"<max/>", "<max>x</max>", "<max>-1</max>", "<max>+1</max>", "<max> 1</max>", "<max>1 </max>", "<max>1.0</max>",
-                                "<max>0x1</max>", "<max>18446744073709551616</max>", "<index>x</index>", "<max>1</max><max>2</max>",
-                                "<after>a</after><before/>", "<before>b</before><after>a</after>", "<after>a</after><after>b</after>"}) {
+        for (const char* bad :
+             {"<max/>", "<max>x</max>", "<max>-1</max>", "<max>+1</max>", "<max> 1</max>", "<max>1 </max>",
+              "<max>1.0</max>", "<max>0x1</max>", "<max>18446744073709551616</max>", "<index>x</index>",
+              "<max>1</max><max>2</max>", "<after>a</after><before/>", "<before>b</before><after>a</after>",
+              "<after>a</after><after>b</after>"}) {
             CAPTURE(bad);
             CHECK_FALSE(set_of(bad));
         }
@@ -116,7 +122,8 @@ TEST_SUITE("xmpp/forms") {
         const std::string start = "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>";
         CHECK(written_set({.first = "a", .last = "b&", .first_index = 0, .count = 7}) ==
               start + "<first index='0'>a</first><last>b&amp;</last><count>7</count></set></fin>");
-        CHECK(written_set({.first = "a", .last = "a"}) == start + "<first>a</first><last>a</last></set></fin>");
+        CHECK(written_set({.first = "a", .last = "a"}) ==
+              start + "<first>a</first><last>a</last></set></fin>");
         CHECK(written_set({.count = 0}) == start + "<count>0</count></set></fin>");
     }
 }
