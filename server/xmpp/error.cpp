@@ -13,8 +13,7 @@ struct Row {
     std::string_view name, type;
 };
 
-/// RFC 6120 section 8.3.3, in the order of the enumeration. Where it leaves a choice of type: what a sender
-/// can act on.
+/// RFC 6120 section 8.3.3, in the order of the enumeration. Where it leaves a choice of type: what a sender can act on.
 constexpr Row rows[] = {
     {Condition::bad_request, "bad-request", "modify"},
     {Condition::conflict, "conflict", "cancel"},
@@ -42,30 +41,10 @@ constexpr Row rows[] = {
 
 /// RFC 6120 section 4.9.3, in the order of the enumeration.
 constexpr std::string_view stream_names[] = {
-    "bad-format",
-    "bad-namespace-prefix",
-    "conflict",
-    "connection-timeout",
-    "host-gone",
-    "host-unknown",
-    "improper-addressing",
-    "internal-server-error",
-    "invalid-from",
-    "invalid-namespace",
-    "invalid-xml",
-    "not-authorized",
-    "not-well-formed",
-    "policy-violation",
-    "remote-connection-failed",
-    "reset",
-    "resource-constraint",
-    "restricted-xml",
-    "see-other-host",
-    "system-shutdown",
-    "undefined-condition",
-    "unsupported-encoding",
-    "unsupported-feature",
-    "unsupported-stanza-type",
+    "bad-format", "bad-namespace-prefix", "conflict", "connection-timeout", "host-gone", "host-unknown", "improper-addressing",
+    "internal-server-error", "invalid-from", "invalid-namespace", "invalid-xml", "not-authorized", "not-well-formed",
+    "policy-violation", "remote-connection-failed", "reset", "resource-constraint", "restricted-xml", "see-other-host",
+    "system-shutdown", "undefined-condition", "unsupported-encoding", "unsupported-feature", "unsupported-stanza-type",
     "unsupported-version",
 };
 static_assert(std::size(stream_names) == static_cast<std::size_t>(StreamCondition::unsupported_version) + 1);
