@@ -49,7 +49,8 @@ public:
     const crypto::AccountId& id() const { return vault->account(); }
     Session* session(const std::string& resource) const;
     bool takes_messages() const;  ///< some session does
-    bool blocks(const xmpp::Jid& other) const { return blocklist.blocks(other); }
+    /// Never the user's own sessions: they could not be unblocked from anywhere.
+    bool blocks(const xmpp::Jid& other) const { return other.bare() != jid && blocklist.blocks(other); }
     /// May know whether this account is online: itself and its subscribers.
     bool shows_presence_to(const xmpp::BareJid& other) const;
 };

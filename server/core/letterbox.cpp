@@ -16,9 +16,10 @@ using crypto::ClassId;
 
 /// Counts what lies on disk of a closed account. While it runs the quota knows of this process's entries only.
 asio::awaitable<void> count_usage(Core& core, std::shared_ptr<LogWriter> writer) {
-    co_await core.barrier();
     auto& usage = writer->usage[ClassId::letterbox];
+    // What is appended from here on may be counted twice, never missed: a quota errs on the side of the promise.
     const auto entries_before = usage.appended;
+    co_await core.barrier();
     const auto buckets = core.env.buckets.readable(ClassId::letterbox);
     std::function<store::LogUsage()> job = [&store = core.env.store, buckets, id = writer->id] {
         store::LogUsage sum;

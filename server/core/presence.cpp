@@ -263,7 +263,7 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
     }
     if (session->account().blocks(*to) && type_text != "unavailable" && type_text != "error") {
         session->send(xmpp::error_reply(stanza, {xmpp::Condition::not_acceptable, "You have blocked this address.", "blocked",
-                                                 std::string(ns::blocking_errors)}).root());
+                                                 std::string(ns::blocking_errors), "cancel"}).root());
         return;
     }
     if (!core.is_local(*to) && type_text != "error" && type_text != "unavailable") {

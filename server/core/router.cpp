@@ -160,7 +160,7 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     if (!to) return refuse({Condition::jid_malformed});
     if (!core.is_local(*to)) return refuse({Condition::remote_server_not_found});
     if (from->account().blocks(*to))
-        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors)});
+        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), "cancel"});
     if (to->local().empty()) return refuse({Condition::service_unavailable});
 
     remove_forged_ids(message, core.domain.domain());
@@ -202,7 +202,7 @@ void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq)
         return;
     }
     if (from->account().blocks(*to) && !to->local().empty()) {
-        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors)});
+        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), "cancel"});
         return;
     }
     if (!to->local().empty() && !to->is_bare()) return iq_to_full(core, from, iq, *to, request);

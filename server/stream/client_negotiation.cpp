@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7, XEP-0198 acknowledgements).
+#include <asio/post.hpp>
 #include <charconv>
 
 #include "server/stream/client_stream.h"
@@ -220,7 +221,11 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     }
     session_ = std::make_shared<core::Session>(*jid, account, outbox_, limits_.sm_unacked);
     session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
-        if (const auto self = weak.lock()) self->finish(condition, text);
+        const auto self = weak.lock();
+        if (!self) return;
+        self->finish(condition, text);
+        // Not here: whoever kicks may be in the middle of a walk over the account's sessions.
+        asio::post(self->service_.core.env.io, [self] { self->service_.core.end_session(self->session_); });
     };
     session_->on_opened = [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->release_held();

@@ -81,7 +81,7 @@ xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) 
     assert(stanza.attr("type") != "error" && !(stanza.name() == "iq" && stanza.attr("type") == "result"));
     xml::Document reply = reply_to(stanza, "error");
     xml::Element e = reply.root().add("error");
-    e.set_attr("type", default_type(error.condition));
+    e.set_attr("type", error.type.empty() ? default_type(error.condition) : error.type);
     e.add(to_string(error.condition), ns::stanza_errors);
     if (!error.text.empty()) {
         xml::Element text = e.add("text", ns::stanza_errors);

@@ -22,6 +22,7 @@ struct StanzaError {
     std::string text = {};     ///< for people, in English; may be empty
     std::string app_name = {}; ///< application-specific element, may be empty
     std::string app_ns = {};
+    std::string_view type = {};  ///< where a XEP asks for another than default_type(); a literal
 };
 
 /// The answer to `stanza`: same name and id, to and from swapped, type='error', error element, no copy of the payload.

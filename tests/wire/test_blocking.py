@@ -59,15 +59,15 @@ class TheList(BlockingCase):
         one, two, silent = (self.session(account, r) for r in ("one", "two", "silent"))
         self.listed(one), self.listed(two)
         one.sends(block("a@b.example", "c@d.example").replace("<iq ", "<iq id='b' "))
-        push = f"<iq type='set' id='*'><block xmlns='{BLOCKING}'><item jid='a@b.example'/><item jid='c@d.example'/></block></iq>"
+        push = f"<iq type='set' id='*' from='{account.jid}'><block xmlns='{BLOCKING}'><item jid='a@b.example'/><item jid='c@d.example'/></block></iq>"
         one.receives_all("<iq type='result' id='b'/>", push)
         two.receives(push)
         one.sends(unblock("a@b.example").replace("<iq ", "<iq id='u' "))
-        push = f"<iq type='set' id='*'><unblock xmlns='{BLOCKING}'><item jid='a@b.example'/></unblock></iq>"
+        push = f"<iq type='set' id='*' from='{account.jid}'><unblock xmlns='{BLOCKING}'><item jid='a@b.example'/></unblock></iq>"
         one.receives_all("<iq type='result' id='u'/>", push)
         two.receives(push)
         two.sends(unblock().replace("<iq ", "<iq id='all' "))
-        push = f"<iq type='set' id='*'><unblock xmlns='{BLOCKING}'/></iq>"
+        push = f"<iq type='set' id='*' from='{account.jid}'><unblock xmlns='{BLOCKING}'/></iq>"
         two.receives_all("<iq type='result' id='all'/>", push)
         one.receives(push)
         silent.receives_nothing()

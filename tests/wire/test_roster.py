@@ -19,7 +19,7 @@ class RosterCase(WireCase):
 
     def push(self, attributes, inner="", jid=""):
         """The pattern of a roster push; ver is there because the stream offers roster versions."""
-        return f"<iq type='set' id='*'><query xmlns='{ROSTER}' ver='*'><item {attributes}>{inner}</item></query></iq>"
+        return f"<iq type='set' id='*' from='*'><query xmlns='{ROSTER}' ver='*'><item {attributes}>{inner}</item></query></iq>"
 
     def set_and_see(self, client, attributes, inner="", others=(), as_pushed=None):
         """Sets an item; the result and the push come to the setter, the push to the others. Returns the new version."""
