@@ -48,6 +48,10 @@ LogQuery next_page(Core& core, Account& account) {
     return query;
 }
 
+bool has_room(const Core& core, const Session& session) {
+    return session.queued_bytes() <= core.env.config.limits.queue_bytes / 4 && !session.should_wait_for_acknowledgement();
+}
+
 /// The session that drains: any that could take messages but for the letterbox.
 std::shared_ptr<Session> waiting_session(const Account& account) {
     for (const auto& [_, session] : account.sessions)
@@ -60,37 +64,20 @@ void drop_blocked(Core& core, Account& account, Change& change, const LogItem& i
     if (item.entry.archived) core.logs.erase(change, *account.writer, *item.entry.archived);
 }
 
-/// Sends one page; answers the session it went to, or null if there is none any more.
-std::shared_ptr<Session> send_page(Core& core, Account& account, const LogPage& page) {
-    auto session = waiting_session(account);
-    if (!session) return nullptr;
-    Change change;
-    for (const auto& item : page.items) {
-        if (account.in_flight.contains(item.place)) continue;
-        const auto peer = xmpp::Jid::parse(item.entry.peer);
-        if (!peer || account.blocks(*peer)) {
-            drop_blocked(core, account, change, item);
-            continue;
-        }
-        Outgoing out{deliverable(account, item.entry, item.entry.stanza, true, core.domain.domain())};
-        out.letterbox = item.place;
-        account.in_flight.insert(item.place);
-        session->send(std::move(out));
+/// Sends one entry, or drops it if its sender is blocked.
+void send_entry(Core& core, Account& account, Session& session, const LogItem& item) {
+    if (account.in_flight.contains(item.place)) return;
+    const auto peer = xmpp::Jid::parse(item.entry.peer);
+    if (!peer || account.blocks(*peer)) {
+        Change change;
+        drop_blocked(core, account, change, item);
+        core.write(std::move(change), {});
+        return;
     }
-    if (!change.empty()) core.write(std::move(change), {});
-    session->request_acknowledgement();
-    return session;
-}
-
-asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
-    asio::steady_timer timer(core.env.io);
-    while (!session->ended &&
-           (session->queued_bytes() > core.env.config.limits.queue_bytes / 4 || session->should_wait_for_acknowledgement())) {
-        timer.expires_after(std::chrono::milliseconds(20));
-        auto token = asio::use_awaitable;
-        auto waiting = timer.async_wait(token);
-        co_await std::move(waiting);
-    }
+    Outgoing out{deliverable(account, item.entry, item.entry.stanza, true, core.domain.domain())};
+    out.letterbox = item.place;
+    account.in_flight.insert(item.place);
+    session.send(std::move(out));
 }
 
 asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
@@ -118,10 +105,17 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
         if (page.items.empty() && page.ended && account->writer->usage[ClassId::letterbox].appended == appended) break;
         if (page.reached) position = page.reached;
         if (page.items.empty()) continue;
-        receiver = send_page(core, *account, page);
+        receiver = waiting_session(*account);
         if (!receiver) break;
-        auto waiting = wait_for_room(core, receiver);
-        co_await std::move(waiting);
+        for (const auto& item : page.items) {
+            if (receiver->ended) break;
+            send_entry(core, *account, *receiver, item);
+            if (has_room(core, *receiver)) continue;
+            receiver->request_acknowledgement();
+            auto waiting = wait_for_room(core, receiver);
+            co_await std::move(waiting);
+        }
+        receiver->request_acknowledgement();
     }
     account->draining = false;
     const auto sessions = account->sessions;
@@ -132,6 +126,16 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
 }
 
 }  // namespace
+
+asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
+    asio::steady_timer timer(core.env.io);
+    while (!session->ended && !has_room(core, *session)) {
+        timer.expires_after(std::chrono::milliseconds(20));
+        auto token = asio::use_awaitable;
+        auto waiting = timer.async_wait(token);
+        co_await std::move(waiting);
+    }
+}
 
 bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer) {
     auto& usage = writer->usage[ClassId::letterbox];

@@ -22,6 +22,9 @@ void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const cryp
 /// The session can take messages from now on: empties the letterbox into it, then sets Session::live.
 void open_letterbox(Core& core, const std::shared_ptr<Session>& session);
 
+/// Resumes when the session's queue has room for much more, or it ended.
+asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session);
+
 /// Something reached a client: deletes the letterbox entry it came from.
 void letterbox_taken(Core& core, Account& account, const Outgoing& item);
 

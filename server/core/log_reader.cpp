@@ -73,7 +73,8 @@ private:
     }
 
     bool take(crypto::SegmentReader& reader, const crypto::LogPlace& place, const crypto::Sealed& sealed) {
-        if (page_.items.size() >= query_.limit || scanned_ >= query_.max_scan) return false;
+        page_.cut = bytes_ >= query_.max_bytes;
+        if (page_.items.size() >= query_.limit || scanned_ >= query_.max_scan || page_.cut) return false;
         ++scanned_;
         page_.reached = place;
         const auto plain = reader.open(place.index, sealed.view());
@@ -84,6 +85,7 @@ private:
         }
         if (entry->received <= query_.received_after) return true;
         if (query_.wanted && !query_.wanted(*entry)) return true;
+        bytes_ += entry->stanza.size();
         page_.items.push_back({place, std::move(*entry)});
         return true;
     }
@@ -91,7 +93,7 @@ private:
     const store::Store& store_;
     const LogQuery& query_;
     LogPage page_;
-    std::size_t scanned_ = 0;
+    std::size_t scanned_ = 0, bytes_ = 0;
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ struct LogQuery {
     bool backwards = false;
     std::size_t limit = 250;
     std::size_t max_scan = 50000;
+    std::size_t max_bytes = std::size_t{4} << 20;  ///< of stanzas; the one that passes it is the last
     std::int64_t received_after = INT64_MIN;  ///< older entries are past their time, whatever their bucket
     std::function<bool(const crypto::LogEntry&)> wanted = {};
 };
@@ -34,6 +35,7 @@ struct LogPage {
     std::vector<LogItem> items;  ///< in reading order
     bool ended = false;          ///< nothing is left in this direction
     std::optional<crypto::LogPlace> reached;  ///< last place looked at; a further job goes on from here
+    bool cut = false;            ///< ended by max_bytes
     std::size_t unreadable = 0;  ///< sealed entries that do not open or decode: skipped
     bool failed = false;         ///< the disk could not be read
 };

@@ -48,8 +48,8 @@ struct LogWriter {
         std::uint64_t appended = 0;  ///< entries sealed since this writer exists; only rises
     };
     std::map<crypto::ClassId, Usage> usage;
-    /// Subscription entries of the closed vault by sender: at most one per peer, the newest.
-    std::map<xmpp::BareJid, crypto::LogPlace> waiting_requests;
+    /// Subscription entries of the closed vault by sender and whether they ask or answer: at most one of each, the newest.
+    std::map<std::pair<xmpp::BareJid, bool>, crypto::LogPlace> waiting_requests;
 };
 
 class Logs {

@@ -43,7 +43,7 @@ public:
         if (closed_) return false;
         bytes_ += item.bytes->size();
         items_.push_back(std::move(item));
-        if (bytes_ > limit_) {
+        if (bytes_ > limit_ && items_.size() > 1) {  // one large stanza alone always fits
             closed_ = true;
             if (overflow) overflow();
             return true;

@@ -49,12 +49,23 @@ void broadcast(Core& core, Session& session, const Wire& presence) {
             to_contact(core, presence, session.jid(), contact);
 }
 
-int priority_of(const xml::Element& stanza) {
-    const auto text = stanza.child("priority", ns::client).text();
+/// RFC 6121 4.7.2.3; empty if it is not a number from -128 to 127.
+std::optional<int> priority_of(const xml::Element& stanza) {
+    const auto element = stanza.child("priority", ns::client);
+    if (!element) return 0;
+    const auto text = element.text();
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < -128 || value > 127) return 0;
+    if (error != std::errc() || end != text.data() + text.size() || value < -128 || value > 127) return std::nullopt;
     return value;
+}
+
+/// What a client sees of an item has changed (RFC 6121 2.1.6: else nothing is pushed).
+bool looks_different(const RosterItem& before, const RosterItem& after) {
+    if (!before.listed && !after.listed) return false;
+    const auto& a = before.subscription;
+    const auto& b = after.subscription;
+    return before.listed != after.listed || a.name() != b.name() || a.pending_out != b.pending_out || a.approved != b.approved;
 }
 
 void initial_presence(Core& core, const std::shared_ptr<Session>& session) {
@@ -70,13 +81,16 @@ void initial_presence(Core& core, const std::shared_ptr<Session>& session) {
 
 void undirected(Core& core, const std::shared_ptr<Session>& session, xml::Element stanza) {
     if (stanza.attr("type") == "unavailable") {
-        if (!session->presence) return;
-        session_unavailable(core, *session);
+        if (session->presence) announce_unavailable(core, *session, make_wire(xml::serialize(stanza)));
         return;
     }
     const bool first = !session->presence;
-    const int priority = priority_of(stanza);
-    stanza.remove_attr("to");
+    const auto wanted = priority_of(stanza);
+    if (stanza.has_attr("type") || !wanted) {
+        session->send(xmpp::error_reply(stanza, {xmpp::Condition::bad_request}).root());
+        return;
+    }
+    const int priority = *wanted;
     session->presence = Session::Presence{priority, make_wire(xml::serialize(stanza))};
     broadcast(core, *session, session->presence->stanza);
     if (first) initial_presence(core, session);
@@ -113,14 +127,13 @@ void receive_subscription(Core& core, Account& account, const xmpp::BareJid& fro
     if (transition.next != before.subscription) {
         RosterItem item = before;
         item.subscription = transition.next;
-        item.request = transition.next.pending_in ? *wire : std::string();
+        if (type == SubscriptionType::subscribe) item.request = *wire;
+        if (!transition.next.pending_in) item.request.clear();
         if (item.request.size() > 4096) item.request = "<presence type='subscribe' from='" + xml::escape(from.to_string()) + "'/>";
         Change change;
         account.roster.put(change.batch, *account.vault, from, item);
         core.write(std::move(change), {});
-        const bool visible = item.listed && (before.subscription.name() != item.subscription.name() ||
-                                             before.subscription.pending_out != item.subscription.pending_out);
-        if (visible) push_roster_item(account, from, account.roster.find(from));
+        if (looks_different(before, item)) push_roster_item(account, from, account.roster.find(from));
         if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, from, false);
         if (!before.subscription.from && item.subscription.from) send_presence_to(core, account, from, true);
     }
@@ -135,7 +148,10 @@ void keep_subscription(Core& core, const xmpp::BareJid& to, const xmpp::BareJid&
     const auto writer = core.logs.find(to);
     if (!writer || !core.logs.stores(crypto::ClassId::subscriptions)) return;
     constexpr std::size_t peers_remembered = 1000;
-    const bool known = writer->waiting_requests.contains(from);
+    // A request and an answer are two matters: the newest of each is kept.
+    const bool answer = stanza.attr("type") == "subscribed" || stanza.attr("type") == "unsubscribed";
+    const auto matter = std::pair(from, answer);
+    const bool known = writer->waiting_requests.contains(matter);
     if (!known && writer->waiting_requests.size() >= peers_remembered) return;
     crypto::LogEntry entry;
     entry.type = crypto::LogEntry::Type::subscription;
@@ -148,8 +164,8 @@ void keep_subscription(Core& core, const xmpp::BareJid& to, const xmpp::BareJid&
     Change change;
     const auto place = core.logs.append(change, *writer, crypto::ClassId::subscriptions, entry);
     if (!place) return;
-    if (known) core.logs.erase(change, *writer, writer->waiting_requests.at(from));
-    writer->waiting_requests.insert_or_assign(from, *place);
+    if (known) core.logs.erase(change, *writer, writer->waiting_requests.at(matter));
+    writer->waiting_requests.insert_or_assign(matter, *place);
     core.write(std::move(change), core.failure_reply(stanza));
 }
 
@@ -181,7 +197,7 @@ void user_subscription(Core& core, const std::shared_ptr<Session>& session, cons
         Change change;
         account.roster.put(change.batch, *account.vault, to, item);
         core.write(std::move(change), core.failure_reply(stanza));
-        if (item.listed) push_roster_item(account, to, account.roster.find(to));
+        if (looks_different(before, item)) push_roster_item(account, to, account.roster.find(to));
     }
     if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, to, false);
     if (transition.pass) {
@@ -233,7 +249,10 @@ void send_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJi
 }
 
 void session_unavailable(Core& core, Session& session) {
-    const auto wire = unavailable_stanza(session.jid());
+    announce_unavailable(core, session, unavailable_stanza(session.jid()));
+}
+
+void announce_unavailable(Core& core, Session& session, const Wire& wire) {
     if (session.presence) {
         broadcast(core, session, wire);
         session.presence.reset();
@@ -291,7 +310,8 @@ void apply_waiting_subscription(Core& core, Account& account, const crypto::LogE
     if (transition.auto_reply) replies.emplace_back(*from, SubscriptionType::subscribed);
     if (transition.next == before) return;
     item.subscription = transition.next;
-    item.request = transition.next.pending_in ? entry.stanza : std::string();
+    if (*type == SubscriptionType::subscribe) item.request = entry.stanza;
+    if (!transition.next.pending_in) item.request.clear();
     account.roster.put(change.batch, *account.vault, *from, item);
 }
 

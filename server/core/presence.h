@@ -22,6 +22,9 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
 /// A session went offline without saying so (or said so): unavailable to all who saw it.
 void session_unavailable(Core& core, Session& session);
 
+/// The same with a stanza of the user's own words; from, and no to.
+void announce_unavailable(Core& core, Session& session, const Wire& wire);
+
 /// Sends a subscription stanza in the user's name, bare JID to bare JID.
 void send_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJid& to, SubscriptionType type);
 

@@ -13,6 +13,7 @@
 
 #include "server/core/async.h"
 #include "server/core/core.h"
+#include "server/core/letterbox.h"
 #include "server/core/log_reader.h"
 #include "server/core/message.h"
 #include "server/feature/all.h"
@@ -128,15 +129,17 @@ void send_result(const Page& page, const core::LogItem& item, const std::string&
     page.session->send(std::move(out));
 }
 
-void send_page(const Page& page, std::vector<core::LogItem> items, bool complete) {
+asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<core::LogItem> items, bool complete) {
     if (page.log.backwards) std::reverse(items.begin(), items.end());
-    const auto& vault = *page.session->account().vault;
     xmpp::RsmResult rsm;
     for (const auto& item : items) {
-        const auto id = vault.archive_id(item.place);
+        const auto id = page.session->account().vault->archive_id(item.place);
         if (!rsm.first) rsm.first = id;
         rsm.last = id;
         send_result(page, item, id);
+        auto waiting = core::wait_for_room(core, page.session);
+        co_await std::move(waiting);
+        if (page.session->ended) co_return;
     }
     page.responder.result([&](xml::Element iq) {
         auto fin = iq.add("fin", ns::mam);
@@ -147,10 +150,10 @@ void send_page(const Page& page, std::vector<core::LogItem> items, bool complete
 
 asio::awaitable<void> run(core::Core& core, Page page) {
     std::vector<core::LogItem> items;
-    bool ended = page.empty;
+    bool ended = page.empty, cut = false;
     co_await core.barrier();  // what was acknowledged as stored is found
     auto query = page.log;
-    while (!ended && items.size() <= page.max) {
+    while (!ended && !cut && items.size() <= page.max) {
         query.limit = page.max + 1 - items.size();  // one more than asked for tells whether the page is the last
         std::function<core::LogPage()> job = [&store = core.env.store, query] { return core::read_log(store, query); };
         auto reading = core::on_pool<core::LogPage>(core.env.io, core.env.pool, std::move(job));
@@ -163,12 +166,14 @@ asio::awaitable<void> run(core::Core& core, Page page) {
         }
         std::move(part.items.begin(), part.items.end(), std::back_inserter(items));
         ended = part.ended;
+        cut = part.cut;  // a page may be shorter than asked for; it then says that it is not the last
         if (part.reached) (query.backwards ? query.before : query.after) = part.reached;
     }
     if (page.session->ended) co_return;
-    const bool complete = items.size() <= page.max;
-    if (!complete) items.resize(page.max);
-    send_page(page, std::move(items), complete);
+    const bool complete = items.size() <= page.max && !cut;
+    if (items.size() > page.max) items.resize(page.max);
+    auto sending = send_page(core, page, std::move(items), complete);
+    co_await std::move(sending);
 }
 
 void query(core::Request& request) {
