@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "retention/catalogue.h"
+
+namespace lethe::retention {
+
+namespace {
+
+constexpr std::string_view bucket_end =
+    "the bucket's key is overwritten at its deadline, then its files are removed";
+constexpr std::string_view account_end =
+    "erasing the account overwrites its key; a replaced row may be found in free pages of the file until "
+    "they are used again, still "
+    "sealed";
+constexpr std::string_view vault_end =
+    "removing the entry, or erasing or resetting the account, which destroys all that opens it; a replaced "
+    "row may be found in free "
+    "pages of the file until they are used again, still sealed";
+
+const std::string until_erased = "until changed or erased";
+const std::string with_server = "while the server runs, and after it ended";
+const std::string with_config = "until replaced or removed by the operator";
+
+std::string lifetime(const Keep& keep) { return keep.stored() ? to_string(keep) : "not stored"; }
+
+std::string log_lifetime(const Policy& policy) {
+    std::string out = lifetime(policy.log.keep);
+    for (const auto& [event, rules] : policy.log_events)
+        if (rules.keep != policy.log.keep) out += "; " + event + ": " + lifetime(rules.keep);
+    return out;
+}
+
+std::string bucket_lifetime(const Policy& policy) {
+    return "archive: " + lifetime(policy.archive) + "; letterbox: " + lifetime(policy.letterbox) +
+           "; subscriptions: " + lifetime(policy.subscriptions);
+}
+
+void add_state(std::vector<CatalogueRow>& rows) {
+    rows.push_back({"account", "DATA/state.mdb, table accounts",
+                    "SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can "
+                    "be guessed), the vault "
+                    "secret wrapped under what a login reveals, the vault's public key, whether suspended",
+                    Reader::node_key, until_erased, account_end});
+    rows.push_back({"account, by name", "DATA/state.mdb, all tables",
+                    "whether a guessed address has an account here, and how many contacts, blocked addresses "
+                    "and settings it has",
+                    Reader::node_key, until_erased, account_end});
+    rows.push_back({"account, from outside", "DATA/state.mdb, all tables",
+                    "how many accounts there are, how many rows each has in each table, their sizes after "
+                    "padding, and in which part of "
+                    "the file they lie; keyed hashes in the place of names; when the file was last written",
+                    Reader::disk, until_erased, account_end});
+    rows.push_back({"contact list", "DATA/state.mdb, table roster",
+                    "each contact's address, name, groups and subscription state", Reader::owner_login,
+                    until_erased, vault_end});
+    rows.push_back({"blocklist", "DATA/state.mdb, table blocklist", "each blocked address",
+                    Reader::owner_login, until_erased, vault_end});
+    rows.push_back(
+        {"settings", "DATA/state.mdb, table settings",
+         "the contact list's version; how far the letterbox was delivered and subscriptions were applied",
+         Reader::owner_login, until_erased, vault_end});
+    rows.push_back({"store", "DATA/state.mdb, table meta",
+                    "format version, version of the rules for addresses, the highest bucket number used so "
+                    "far in each class",
+                    Reader::disk, "as long as the data directory", "removing the data directory"});
+    rows.push_back(
+        {"keyring", "DATA/keyring",
+         "one key for each account and each bucket, and the span of each bucket, sealed under the node key",
+         Reader::node_key, "as long as the account or the bucket", "its slot is overwritten in place"});
+    rows.push_back({"keyring, from outside", "DATA/keyring",
+                    "which slots are used, how often each was, and whose they are: keyed hashes of accounts, "
+                    "classes and numbers of "
+                    "buckets",
+                    Reader::disk, "as long as the account or the bucket",
+                    "its slot is overwritten in place"});
+}
+
+void add_buckets(std::vector<CatalogueRow>& rows, const Policy& policy) {
+    rows.push_back({"archive", "DATA/buckets/archive/NUMBER.mdb, table entries",
+                    "messages: with whom, when, in which direction, the whole stanza", Reader::owner_login,
+                    lifetime(policy.archive), bucket_end});
+    rows.push_back({"letterbox", "DATA/buckets/letterbox/NUMBER.mdb, table entries",
+                    "messages that wait for an absent account: from whom, when, the whole stanza",
+                    Reader::owner_login, lifetime(policy.letterbox),
+                    "delivery deletes the row, and its sealed bytes end with the bucket: its key is "
+                    "overwritten at its deadline, then "
+                    "its files are removed"});
+    rows.push_back({"subscriptions", "DATA/buckets/subscriptions/NUMBER.mdb, table entries",
+                    "contact requests and their answers that wait for an absent account: from whom, when, "
+                    "the whole stanza",
+                    Reader::owner_login, lifetime(policy.subscriptions), bucket_end});
+    rows.push_back({"bucket, by account", "DATA/buckets/CLASS/NUMBER.mdb, tables heads, entries",
+                    "how many entries of which padded size each account has in it, and in which order they "
+                    "came; accounts by "
+                    "keyed hash, so by name where the address is guessed",
+                    Reader::node_key, bucket_lifetime(policy), bucket_end});
+    rows.push_back({"bucket, from outside", "DATA/buckets/CLASS/NUMBER.mdb, tables info, heads, entries",
+                    "the bucket's span and deadline; how many accounts have entries in it, how many each, of "
+                    "which padded size, and "
+                    "roughly in which order they were written; nothing that links them across buckets or to "
+                    "accounts; when the file was last "
+                    "written",
+                    Reader::disk, bucket_lifetime(policy), bucket_end});
+}
+
+void add_plain(std::vector<CatalogueRow>& rows, const Policy& policy) {
+    rows.push_back({"log", "DATA/log/START-END-DEADLINE-NUMBER.log",
+                    "plain text: time, event, and the fields that retention/LOG.md lists in the form that "
+                    "the policy permits",
+                    Reader::disk, log_lifetime(policy),
+                    "the file is overwritten and removed at its deadline"});
+    rows.push_back({"lock", "DATA/lock",
+                    "whether a server runs, and whether the last one ended in good order", Reader::disk,
+                    with_server, "the next start overwrites it"});
+    rows.push_back({"reader locks", "DATA/state.mdb-lock, DATA/buckets/CLASS/NUMBER.mdb-lock",
+                    "process and thread numbers of the server's own readers", Reader::disk, with_server,
+                    "the next start overwrites them; a bucket's goes with the bucket"});
+    rows.push_back({"control socket", "DATA/run/control",
+                    "nothing: it is how lethectl talks to the running server", Reader::disk,
+                    "while the server runs", "the server's end"});
+}
+
+void add_configuration(std::vector<CatalogueRow>& rows) {
+    rows.push_back({"node key", "CONFIG/node.key",
+                    "the key that everything above marked with it needs; readable wherever this directory "
+                    "can be read, so keep it off "
+                    "the data's disk and out of its backups",
+                    Reader::disk, with_config,
+                    "overwriting or destroying it, which makes all of DATA but the log unreadable for good"});
+    rows.push_back({"TLS key and certificate", "CONFIG/tls/",
+                    "the server's private key and its public certificate", Reader::disk, with_config,
+                    "replacing them; recorded traffic does not open with the key, because every connection "
+                    "has its own"});
+    rows.push_back({"configuration", "CONFIG/lethe.toml, CONFIG/policy.toml",
+                    "how the server runs, and this policy, which is public", Reader::disk, with_config,
+                    "editing or removing them"});
+}
+
+}  // namespace
+
+std::vector<CatalogueRow> catalogue(const Policy& policy) {
+    std::vector<CatalogueRow> rows;
+    add_state(rows);
+    add_buckets(rows, policy);
+    add_plain(rows, policy);
+    add_configuration(rows);
+    return rows;
+}
+
+std::string_view to_string(Reader reader) {
+    switch (reader) {
+        case Reader::disk:
+            return "anyone with the disk";
+        case Reader::node_key:
+            return "anyone with the disk and the node key";
+        case Reader::owner_login:
+            return "only the owner's login";
+    }
+    return "";
+}
+
+}  // namespace lethe::retention
