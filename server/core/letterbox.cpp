@@ -141,6 +141,7 @@ bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer) {
     auto& usage = writer->usage[ClassId::letterbox];
     if (!usage.counted) {
         usage.counted = true;
+        usage.entries = usage.bytes = 0;
         asio::co_spawn(core.env.io, count_usage(core, writer), asio::detached);
     }
     return usage.entries < core.env.policy.letterbox_max_messages && usage.bytes < core.env.policy.letterbox_max_bytes;

@@ -197,10 +197,15 @@ class SlowReader(WireCase):
         self.assertLess(len(bob.inbox), 100)
         # What bob did not get is in his archive.
         again = self.online(bob.account, "again")
-        total = again.asks_ok("<iq type='set'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>250</max></set></query></iq>")
-        self.assertEqual("iq", total.name)
-        ids = {s.child("result", "urn:xmpp:mam:2").find(".//{jabber:client}message").get("id")
-               for s in again.inbox if s.child("result", "urn:xmpp:mam:2") is not None}
+        ids, after, complete = set(), "", False
+        while not complete:  # a page is bounded in bytes too
+            fin = again.asks_ok("<iq type='set'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>"
+                                f"<max>250</max>{after}</set></query></iq>").child("fin", "urn:xmpp:mam:2")
+            complete = fin.get("complete") == "true"
+            after = f"<after>{fin.findtext('.//{http://jabber.org/protocol/rsm}last')}</after>"
+            ids |= {s.child("result", "urn:xmpp:mam:2").find(".//{jabber:client}message").get("id")
+                    for s in again.inbox if s.child("result", "urn:xmpp:mam:2") is not None}
+            again.inbox.clear()
         self.assertEqual({str(n) for n in range(100)}, ids)
 
 
