@@ -20,6 +20,8 @@ std::optional<std::string> opaque_string(std::string_view text);
 /// RFC 5952 form). An IPv4 literal is spelled like a host name and needs no rule of its own. Labels obey DNS
 /// limits; symbols that UTS #46 lets through are refused, as RFC 5892 does.
 std::optional<std::string> domain(std::string_view text);
+/// The ASCII form of a domain for DNS and certificates, at most 253 bytes; empty for IPv6 literals and names that DNS cannot hold.
+std::optional<std::string> dns_name(std::string_view domain);
 
 std::optional<std::string> username_case_mapped_slow(std::string_view text);
 std::optional<std::string> opaque_string_slow(std::string_view text);

@@ -113,4 +113,6 @@ std::optional<std::string> domain(std::string_view text) {
     return domain_slow(text);
 }
 
+std::optional<std::string> dns_name(std::string_view domain) { return convert(uidna_nameToASCII_UTF8, domain, 0); }
+
 }  // namespace lethe::xmpp::precis
