@@ -132,8 +132,9 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
 
     void add(const AccountId& id, PreparedCredentials credentials, Done done) {
         if (max_accounts && store.account_count() + adding >= *max_accounts)
-            return done(std::unexpected(refused("the policy allows at most " + std::to_string(*max_accounts) +
-                                                " accounts; erase one, or publish another max_accounts")));
+            return done(
+                std::unexpected(refused("the policy's max_accounts of " + std::to_string(*max_accounts) +
+                                        " is reached; erase an account, or publish another policy")));
         const auto secret = VaultSecret::generate();
         auto key = AccountKey::generate();
         auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), false));

@@ -29,6 +29,7 @@ StoreControlHandler::~StoreControlHandler() = default;
 void StoreControlHandler::account_changing(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::account_changed(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::sweep_extra() {}
+std::size_t StoreControlHandler::stuck_buckets() const { return 0; }
 void StoreControlHandler::status_extra(Facts&) {}
 
 Done StoreControlHandler::finish(const xmpp::BareJid& account, Change change, Answer answer) {
@@ -101,16 +102,21 @@ void StoreControlHandler::sweep(Answer answer) {
     sweep_extra();
     auto shared = std::make_shared<Answer>(std::move(answer));  // the sweep's callback is a copyable one
     options_.buckets->sweep([this, shared](std::size_t destroyed) {
-        const auto now = options_.clock.now();
-        const auto left = std::ranges::count_if(options_.store.buckets(),
-                                                [&](const auto& b) { return b.span.deadline <= now; });
+        const std::size_t left = overdue() + stuck_buckets();
         if (left > 0)
             return (*shared)(std::unexpected(
-                Failure{Status::system, std::to_string(left) +
-                                            " of the buckets that are due could not be destroyed; "
-                                            "look at the log and at the disk, the sweep is tried again"}));
+                Failure{Status::system,
+                        std::to_string(left) +
+                            " of the buckets that are due could not be destroyed; look at the log and at the "
+                            "disk, the sweep is tried again"}));
         (*shared)(Facts{{"destroyed", static_cast<std::int64_t>(destroyed)}});
     });
+}
+
+std::size_t StoreControlHandler::overdue() const {
+    const auto now = options_.clock.now();
+    return static_cast<std::size_t>(std::ranges::count_if(
+        options_.store.buckets(), [&](const auto& bucket) { return bucket.span.deadline <= now; }));
 }
 
 void StoreControlHandler::status(Answer answer) {
@@ -126,6 +132,7 @@ void StoreControlHandler::status(Answer answer) {
         facts.emplace_back("buckets_" + std::string(name_of(cls)), buckets);
     facts.emplace_back("next_deadline",
                        next == store::no_deadline ? std::string("none") : xmpp::format_datetime(next));
+    facts.emplace_back("overdue", static_cast<std::int64_t>(overdue() + stuck_buckets()));
     facts.emplace_back("quarantined", static_cast<std::int64_t>(options_.store.quarantined().size()));
     status_extra(facts);
     answer(std::move(facts));

@@ -51,6 +51,9 @@ protected:
     virtual void account_changed(const xmpp::BareJid& account, Change change);
     /// What a sweep destroys besides buckets: log files.
     virtual void sweep_extra();
+    /// Buckets that are due, and that nobody can read any more, but whose key could not be destroyed so far
+    /// (Alarm::key_not_destroyed).
+    virtual std::size_t stuck_buckets() const;
     /// Aggregates only: a status never tells about one account.
     virtual void status_extra(Facts& facts);
 
@@ -58,6 +61,7 @@ private:
     void with_password(std::string_view account, Password password, Answer answer, Change change);
     void change(std::string_view account, Answer answer, Change change);
     Done finish(const xmpp::BareJid& account, Change change, Answer answer);
+    std::size_t overdue() const;
     Options options_;
 };
 

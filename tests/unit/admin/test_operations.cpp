@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <set>
+
+#include "tests/unit/admin/rig.h"
+
+using namespace lethe;
+using namespace lethe::admin;
+using crypto::Mechanism;
+using test::Rig;
+
+namespace {
+
+constexpr auto both = {Mechanism::scram_sha_256, Mechanism::scram_sha_1};
+
+xmpp::BareJid jid(std::string_view text) {
+    auto parsed = xmpp::BareJid::parse(text);
+    REQUIRE(parsed.has_value());
+    return std::move(*parsed);
+}
+const auto romeo = [] { return jid("romeo@chat.example"); };
+
+Bytes bytes_of(const crypto::VaultSecret& secret) {
+    return secret.with_bytes([](ByteView b) { return Bytes(b.begin(), b.end()); });
+}
+std::string refusal(const Outcome& outcome, Status status = Status::refused) {
+    REQUIRE_FALSE(outcome.has_value());
+    CHECK(outcome.error().status == status);
+    return outcome.error().text;
+}
+std::string refusal(const std::expected<xmpp::BareJid, Failure>& parsed) {
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().status == Status::usage);
+    return parsed.error().text;
+}
+
+/// A contact in the vault, as the roster stores one.
+void befriend(Rig& rig, const crypto::Vault& vault, std::string_view contact) {
+    const auto key = vault.roster_key(jid(contact));
+    store::Batch batch;
+    batch.put(store::Table::roster, vault.account(), key,
+              vault.seal(store::Table::roster, key, as_bytes("a friend")));
+    bool done = false;
+    rig.store->write(std::move(batch), [&](store::Result result) {
+        CHECK(result.has_value());
+        done = true;
+    });
+    rig.run_until(done);
+}
+
+}  // namespace
+
+TEST_SUITE("admin/addresses and passwords") {
+    TEST_CASE("an account is a bare JID with a localpart at our own domain") {
+        CHECK(parse_account("Romeo@CHAT.example", "chat.example")->to_string() == "romeo@chat.example");
+        for (const std::string_view text : {"", "@chat.example", "romeo@", "romeo@chat.example/phone",
+                                            "ro meo@chat.example", "a@b@chat.example"}) {
+            CAPTURE(text);
+            CHECK(refusal(parse_account(text, "chat.example")) ==
+                  "this is not the address of an account; write it like user@chat.example");
+        }
+        CHECK(refusal(parse_account("chat.example", "chat.example")) ==
+              "the address of an account has a name before the @; write it like user@chat.example");
+        CHECK(refusal(parse_account("romeo@other.example", "chat.example")) ==
+              "accounts of this server are at chat.example; write it like user@chat.example");
+    }
+
+    TEST_CASE("passwords that SASLprep empties or prohibits are refused before anything slow happens") {
+        CHECK(refusal(check_password(Password("")), Status::usage) == "the password is empty; choose one");
+        CHECK(refusal(check_password(Password("\xc2\xad")), Status::usage) ==
+              "the password is empty; choose one");
+        const auto prohibited =
+            "the password holds a character that SASLprep (RFC 4013) prohibits; choose another one";
+        CHECK(refusal(check_password(Password("a\x07")), Status::usage) == prohibited);
+        CHECK(refusal(check_password(Password("a\xff")), Status::usage) == prohibited);
+        CHECK(check_password(Password("correct horse")).has_value());
+        CHECK_FALSE(prepare_credentials(Password(""), true).has_value());
+        CHECK_FALSE(prepare_credentials(Password("a\x07"), true).has_value());
+    }
+
+    TEST_CASE("both mechanisms get the iterations of the design and fresh 16-byte salts") {
+        test::need_secrets();
+        std::set<Bytes> salts;
+        for (int i = 0; i < 2; ++i) {
+            const auto prepared = prepare_credentials(Password("pencil"), true);
+            REQUIRE(prepared.has_value());
+            REQUIRE(prepared->mechanisms.size() == 2);
+            const auto& sha_256 = prepared->mechanisms[0].verifier;
+            const auto& sha_1 = prepared->mechanisms[1].verifier;
+            CHECK(sha_256.hash == test::Hash::sha_256);
+            CHECK(sha_256.iterations == 100000);
+            CHECK(sha_1.hash == test::Hash::sha_1);
+            CHECK(sha_1.iterations == 250000);
+            for (const auto* verifier : {&sha_256, &sha_1}) {
+                CHECK(verifier->salt.size() == 16);
+                salts.insert(verifier->salt);
+            }
+        }
+        CHECK(salts.size() == 4);
+    }
+
+    TEST_CASE("SCRAM-SHA-1 can be left out") {
+        test::need_secrets();
+        const auto prepared = prepare_credentials(Password("pencil"), false);
+        REQUIRE(prepared.has_value());
+        REQUIRE(prepared->mechanisms.size() == 1);
+        CHECK(prepared->mechanisms[0].verifier.hash == test::Hash::sha_256);
+    }
+
+    TEST_CASE("spellings that SASLprep makes one are one password") {
+        test::need_secrets();
+        // I with soft hyphen, X; and ROMAN NUMERAL NINE (RFC 4013 section 3)
+        const auto prepared = prepare_credentials(Password("I\xc2\xadX"), false);
+        REQUIRE(prepared.has_value());
+        const auto& verifier = prepared->mechanisms[0].verifier;
+        const auto same =
+            xmpp::scram::derive_credential(verifier.hash, "IX", verifier.salt, verifier.iterations);
+        CHECK(same.verifier.stored_key == verifier.stored_key);
+    }
+}
+
+TEST_SUITE("admin/operations") {
+    TEST_CASE("a new account's vault opens by each mechanism, and it is the same vault") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        CHECK(rig.operations->count() == 1);
+        const auto record = rig.record(romeo());
+        CHECK_FALSE(record.suspended);
+        REQUIRE(record.credentials.size() == 2);
+        const auto one = rig.login(romeo(), Mechanism::scram_sha_256, "pencil");
+        const auto other = rig.login(romeo(), Mechanism::scram_sha_1, "pencil");
+        REQUIRE(one.has_value());
+        REQUIRE(other.has_value());
+        CHECK(bytes_of(*one) == bytes_of(*other));
+        CHECK(crypto::Vault(rig.keys->account_id(romeo()), *one).public_key() == record.vault_public);
+        CHECK(record.credentials[0].wrap != record.credentials[1].wrap);
+    }
+
+    TEST_CASE("a wrong password opens nothing, nor does another account's wrap") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        REQUIRE(rig.add(jid("juliet@chat.example"), "pencil").has_value());
+        for (const auto mechanism : both) {
+            CHECK_FALSE(rig.login(romeo(), mechanism, "Pencil").has_value());
+            CHECK_FALSE(
+                rig.login(rig.record(romeo()), jid("juliet@chat.example"), mechanism, "pencil").has_value());
+        }
+    }
+
+    TEST_CASE("an account that exists is not made again, and keeps its password") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "first").has_value());
+        CHECK(refusal(rig.add(romeo(), "second")) == "the account exists already");
+        CHECK(rig.login(romeo(), Mechanism::scram_sha_256, "first").has_value());
+        CHECK(rig.operations->count() == 1);
+    }
+
+    TEST_CASE("the policy's largest number of accounts holds, also for those that are asked for at once") {
+        Rig rig;
+        rig.operations = std::make_unique<Operations>(Operations::Options{*rig.store, *rig.keys, 2});
+        int made = 0, refused = 0;
+        bool done = false;
+        for (const auto* name : {"a@chat.example", "b@chat.example", "c@chat.example"})
+            rig.operations->add(jid(name), test::quick("pencil"), [&](Outcome outcome) {
+                ++(outcome ? made : refused);
+                done = made == 2 && refused == 1;
+            });
+        rig.run_until(done);
+        CHECK(refusal(rig.add(jid("d@chat.example"), "pencil")) ==
+              "the policy's max_accounts of 2 is reached; erase an account, or publish another policy");
+        REQUIRE(rig.erase(jid("a@chat.example")).has_value());
+        CHECK(rig.add(jid("d@chat.example"), "pencil").has_value());
+    }
+
+    TEST_CASE("a new password keeps the vault and what is in it, under another account key") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "old").has_value());
+        const auto before = rig.row(romeo());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "old");
+        REQUIRE(secret.has_value());
+        const crypto::Vault vault(rig.keys->account_id(romeo()), *secret);
+        befriend(rig, vault, "juliet@chat.example");
+
+        REQUIRE(rig.change_password(romeo(), *secret, "new").has_value());
+        for (const auto mechanism : both) {
+            const auto again = rig.login(romeo(), mechanism, "new");
+            REQUIRE(again.has_value());
+            CHECK(bytes_of(*again) == bytes_of(*secret));
+            CHECK_FALSE(rig.login(romeo(), mechanism, "old").has_value());
+        }
+        const auto rows = rig.store->rows(store::Table::roster, vault.account());
+        REQUIRE(rows.has_value());
+        REQUIRE(rows->size() == 1);
+        CHECK(vault.open(store::Table::roster, rows->front().key, rows->front().value).has_value());
+
+        // Who kept a copy of the old record has no key to it: the only one that is left is another.
+        const auto after = rig.row(romeo());
+        const auto raw = [](const crypto::AccountKey& key) {
+            return key.with_bytes([](ByteView b) { return Bytes(b.begin(), b.end()); });
+        };
+        CHECK(raw(after.key) != raw(before.key));
+        CHECK_FALSE(
+            rig.keys->open_record(rig.keys->account_id(romeo()), after.key, before.record).has_value());
+        CHECK(rig.keys->open_record(rig.keys->account_id(romeo()), before.key, before.record).has_value());
+    }
+
+    TEST_CASE("a new password leaves a suspended account suspended") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "old").has_value());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "old");
+        REQUIRE(rig.suspend(romeo(), true).has_value());
+        REQUIRE(rig.change_password(romeo(), *secret, "new").has_value());
+        CHECK(rig.record(romeo()).suspended);
+    }
+
+    TEST_CASE("a reset makes another, empty vault that the old password and the old secret do not open") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "old").has_value());
+        const auto before = rig.row(romeo());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "old");
+        REQUIRE(secret.has_value());
+        const crypto::Vault vault(rig.keys->account_id(romeo()), *secret);
+        befriend(rig, vault, "juliet@chat.example");
+        REQUIRE(rig.suspend(romeo(), true).has_value());
+
+        REQUIRE(rig.reset(romeo(), "new").has_value());
+        const auto record = rig.record(romeo());
+        CHECK(record.suspended);
+        CHECK(record.vault_public != vault.public_key());
+        for (const auto mechanism : both) {
+            const auto again = rig.login(romeo(), mechanism, "new");
+            REQUIRE(again.has_value());
+            CHECK(bytes_of(*again) != bytes_of(*secret));
+            CHECK_FALSE(rig.login(romeo(), mechanism, "old").has_value());
+        }
+        const auto rows = rig.store->rows(store::Table::roster, vault.account());
+        REQUIRE(rows.has_value());
+        CHECK(rows->empty());
+        CHECK_FALSE(rig.keys->open_record(rig.keys->account_id(romeo()), rig.row(romeo()).key, before.record)
+                        .has_value());
+    }
+
+    TEST_CASE("a password change that a reset has overtaken does not bring the old vault back") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "old").has_value());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "old");
+        REQUIRE(secret.has_value());
+        bool done = false;
+        Outcome changed;
+        rig.operations->reset(romeo(), test::quick("by the admin"),
+                              [](Outcome outcome) { CHECK(outcome.has_value()); });
+        rig.operations->change_password(romeo(), *secret, test::quick("by the user"), [&](Outcome outcome) {
+            changed = std::move(outcome);
+            done = true;
+        });
+        rig.run_until(done);
+        CHECK(refusal(changed) == "the account was reset meanwhile; log in with the new password");
+        CHECK(rig.login(romeo(), Mechanism::scram_sha_256, "by the admin").has_value());
+    }
+
+    TEST_CASE("suspending is a mark in the record, and comes off again") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        const auto vault_public = rig.record(romeo()).vault_public;
+        CHECK(refusal(rig.suspend(romeo(), false)) == "the account is not suspended");
+        REQUIRE(rig.suspend(romeo(), true).has_value());
+        CHECK(rig.record(romeo()).suspended);
+        CHECK(rig.record(romeo()).vault_public == vault_public);
+        CHECK(refusal(rig.suspend(romeo(), true)) == "the account is suspended already");
+        REQUIRE(rig.suspend(romeo(), false).has_value());
+        CHECK_FALSE(rig.record(romeo()).suspended);
+        for (const auto mechanism : both) CHECK(rig.login(romeo(), mechanism, "pencil").has_value());
+    }
+
+    TEST_CASE("an erased account is gone with its rows, and a new one of its name is another") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        const auto before = rig.row(romeo());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "pencil");
+        REQUIRE(secret.has_value());
+        const crypto::Vault vault(rig.keys->account_id(romeo()), *secret);
+        befriend(rig, vault, "juliet@chat.example");
+        REQUIRE(rig.erase(romeo()).has_value());
+        CHECK(rig.operations->count() == 0);
+        CHECK_FALSE(rig.store->account(vault.account())->has_value());
+        CHECK(rig.store->rows(store::Table::roster, vault.account())->empty());
+
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        CHECK(rig.record(romeo()).vault_public != vault.public_key());
+        CHECK(rig.store->rows(store::Table::roster, vault.account())->empty());
+        CHECK_FALSE(rig.keys->open_record(vault.account(), rig.row(romeo()).key, before.record).has_value());
+    }
+
+    TEST_CASE("what is asked of an account that does not exist is refused") {
+        Rig rig;
+        const auto none = "there is no such account";
+        CHECK(refusal(rig.reset(romeo(), "pencil")) == none);
+        CHECK(refusal(rig.suspend(romeo(), true)) == none);
+        CHECK(refusal(rig.suspend(romeo(), false)) == none);
+        CHECK(refusal(rig.erase(romeo())) == none);
+        CHECK(refusal(rig.change_password(romeo(), crypto::VaultSecret::generate(), "pencil")) == none);
+        CHECK(rig.operations->count() == 0);
+    }
+
+    TEST_CASE("operations on one account take turns, so that each finds what the one before left") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "old").has_value());
+        const auto secret = rig.login(romeo(), Mechanism::scram_sha_256, "old");
+        REQUIRE(secret.has_value());
+        const auto id = rig.keys->account_id(romeo());
+        std::vector<int> order;
+        bool done = false;
+        const auto note = [&](int number) {
+            return [&, number](Outcome outcome) {
+                CHECK(outcome.has_value());
+                CHECK(rig.operations->busy(id));
+                order.push_back(number);
+                done = order.size() == 4;
+            };
+        };
+        CHECK_FALSE(rig.operations->busy(id));
+        rig.operations->change_password(romeo(), *secret, test::quick("new"), note(1));
+        rig.operations->set_suspended(romeo(), true, note(2));
+        rig.operations->change_password(romeo(), *secret, test::quick("newer"), note(3));
+        rig.operations->set_suspended(romeo(), false, note(4));
+        CHECK(rig.operations->busy(id));
+        CHECK_FALSE(rig.operations->busy(rig.keys->account_id(jid("juliet@chat.example"))));
+        rig.run_until(done);
+        CHECK(order == std::vector{1, 2, 3, 4});
+        CHECK_FALSE(rig.operations->busy(id));
+        CHECK_FALSE(rig.record(romeo()).suspended);
+        const auto again = rig.login(romeo(), Mechanism::scram_sha_256, "newer");
+        REQUIRE(again.has_value());
+        CHECK(bytes_of(*again) == bytes_of(*secret));
+    }
+
+    TEST_CASE("what still waits when the operations end is answered, and nothing of it is done") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        std::vector<std::string> answers;
+        bool done = false;
+        const auto note = [&](Outcome outcome) {
+            answers.push_back(outcome ? "done" : outcome.error().text);
+            done = answers.size() == 3;
+        };
+        rig.operations->set_suspended(romeo(), true, note);
+        rig.operations->set_suspended(romeo(), false, note);
+        rig.operations->erase(romeo(), note);
+        rig.operations.reset();
+        rig.run_until(done);
+        const std::string stopping = "the server is stopping; ask again when it runs";
+        CHECK(answers == std::vector<std::string>{"done", stopping, stopping});
+        CHECK(rig.record(romeo()).suspended);
+    }
+}
