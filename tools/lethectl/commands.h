@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What each command does, once its options are read. Each returns the exit code: 0 success, 1 what was asked
+// does not hold, 2 wrong usage or configuration, 3 the system failed. Results go to standard output, messages
+// to standard error.
+#pragma once
+#include <string>
+
+namespace lethe::lethectl {
+
+struct Common {
+    std::string config = "/etc/lethe/lethe.toml";
+    bool json = false;
+};
+
+struct InitOptions {
+    std::string config_file;  ///< where lethe.toml goes; everything else of CONFIG beside it
+    std::string domain;
+    std::string policy_file;  ///< empty: the built-in one
+    std::string data_dir = "/var/lib/lethe";
+};
+int init(const InitOptions& options);
+
+enum class AccountAction { add, reset, suspend, unsuspend, erase };
+int change_account(const Common& common, AccountAction action, const std::string& account,
+                   bool password_stdin);
+int count_accounts(const Common& common);
+int sweep(const Common& common);
+int status(const Common& common);
+
+int check_policy(const std::string& file);
+int show_catalogue(const Common& common);
+
+}  // namespace lethe::lethectl

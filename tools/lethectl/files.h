@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// New files and directories, all of them or none: what was made is removed again unless keep() is called.
+#pragma once
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lethe::lethectl {
+
+class NewFiles {
+public:
+    NewFiles() = default;
+    NewFiles(const NewFiles&) = delete;
+    ~NewFiles();
+    /// Mode 0700; its parents as usual. One that exists is taken if it is nobody else's.
+    std::expected<void, std::string> directory(const std::filesystem::path& path);
+    /// Mode 0600, synced. Fails if the path exists.
+    std::expected<void, std::string> file(const std::filesystem::path& path, std::string_view content);
+    /// Made by somebody else just now.
+    void add(const std::filesystem::path& path) { made_.push_back(path); }
+    void keep() { made_.clear(); }
+
+private:
+    std::vector<std::filesystem::path> made_;
+};
+
+}  // namespace lethe::lethectl

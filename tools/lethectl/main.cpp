@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "tools/lethectl/commands.h"
+#include "tools/lethectl/terminal.h"
+
+namespace lethe::lethectl {
+namespace {
+
+using Action = std::function<int()>;
+
+/// Options of the whole command line, and what the chosen command will do.
+struct Line {
+    Common common;
+    InitOptions init;
+    std::string config_dir;
+    std::string account;
+    std::string file;
+    bool password_stdin = false;
+    Action action;
+};
+
+CLI::App* command(CLI::App& parent, Line& line, const char* name, const char* does, const char* example,
+                  Action action) {
+    CLI::App* sub = parent.add_subcommand(name, does);
+    sub->footer("Example:\n  " + std::string(example));
+    sub->callback([&line, action = std::move(action)] { line.action = action; });
+    return sub;
+}
+
+void add_json(CLI::App* sub, Line& line) { sub->add_flag("--json", line.common.json, "print JSON"); }
+
+void add_init(CLI::App& app, Line& line) {
+    auto* sub = command(app, line, "init",
+                        "Make a node key, a self-signed certificate (valid for two years), lethe.toml, "
+                        "policy.toml and an empty data directory. "
+                        "Nothing that exists is overwritten.",
+                        "lethectl init --domain chat.example", [&line] {
+                            line.init.config_file = line.config_dir.empty() ? line.common.config
+                                                                            : line.config_dir + "/lethe.toml";
+                            return init(line.init);
+                        });
+    sub->add_option("--domain", line.init.domain, "what follows the @ in your users' addresses")
+        ->required()
+        ->type_name("D");
+    sub->add_option("--policy", line.init.policy_file,
+                    "the policy to start with; default: the one in policy-examples/default.toml")
+        ->type_name("FILE");
+    sub->add_option("--config-dir", line.config_dir,
+                    "where the key and the configuration go; default: the directory of --config")
+        ->type_name("DIR");
+    sub->add_option("--data-dir", line.init.data_dir, "where everything is stored")
+        ->type_name("DIR")
+        ->capture_default_str();
+}
+
+CLI::App* account_command(CLI::App& account, Line& line, const char* name, const char* does,
+                          const char* example, AccountAction action) {
+    auto* sub = command(account, line, name, does, example, [&line, action] {
+        return change_account(line.common, action, line.account, line.password_stdin);
+    });
+    sub->add_option("JID", line.account, "the account's address")->required()->type_name("");
+    return sub;
+}
+
+void add_account(CLI::App& app, Line& line) {
+    auto* account = app.add_subcommand("account", "Create and change accounts");
+    account->require_subcommand(1);
+    account->footer("Example:\n  lethectl account add romeo@chat.example");
+    auto* add = account_command(
+        *account, line, "add",
+        "Create an account; its password is asked for. Whoever knows it can read the account.",
+        "lethectl account add romeo@chat.example", AccountAction::add);
+    auto* reset = account_command(*account, line, "reset",
+                                  "Give an account a new password and a new, empty vault. Contacts and "
+                                  "messages of the old one can never be read again.",
+                                  "lethectl account reset romeo@chat.example", AccountAction::reset);
+    for (auto* sub : {add, reset})
+        sub->add_flag("--password-stdin", line.password_stdin,
+                      "read the password from standard input, one line");
+    account_command(*account, line, "suspend", "End an account's sessions and let it log in no more",
+                    "lethectl account suspend romeo@chat.example", AccountAction::suspend);
+    account_command(*account, line, "unsuspend", "Let a suspended account log in again",
+                    "lethectl account unsuspend romeo@chat.example", AccountAction::unsuspend);
+    account_command(*account, line, "erase", "Erase an account by destroying its key. This cannot be undone.",
+                    "lethectl account erase romeo@chat.example", AccountAction::erase);
+    auto* count = command(*account, line, "count", "Print how many accounts there are",
+                          "lethectl account count", [&line] { return count_accounts(line.common); });
+    add_json(count, line);
+}
+
+void add_rest(CLI::App& app, Line& line) {
+    auto* policy = app.add_subcommand("policy", "Work with data policies");
+    policy->require_subcommand(1);
+    policy->footer("Example:\n  lethectl policy check policy.toml");
+    auto* check = command(*policy, line, "check",
+                          "Check a policy file and explain each mistake; exit status 1 if there is one",
+                          "lethectl policy check policy.toml", [&line] { return check_policy(line.file); });
+    check->add_option("FILE", line.file, "the policy")->required()->type_name("");
+
+    add_json(command(app, line, "catalogue",
+                     "Print what is stored, who can read it, how long it is kept and what erases it",
+                     "lethectl catalogue --json", [&line] { return show_catalogue(line.common); }),
+             line);
+    add_json(command(app, line, "sweep", "Destroy now what is due, and print how many buckets that were",
+                     "lethectl sweep", [&line] { return sweep(line.common); }),
+             line);
+    add_json(
+        command(app, line, "status",
+                "Print aggregates: accounts, buckets, the next deadline. Exit status 1 if there is an alarm.",
+                "lethectl status --json", [&line] { return status(line.common); }),
+        line);
+}
+
+/// CLI11 has an exit code for each kind of mistake; ours is one.
+int parse(CLI::App& app, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+        return 0;
+    } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? -1 : 2; }
+}
+
+int run(int argc, char** argv) {
+    Line line;
+    CLI::App app{"Set up and look after a Lethe server.", "lethectl"};
+    app.fallthrough();
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "lethectl " LETHE_VERSION);
+    app.footer(
+        "Examples:\n  lethectl init --domain chat.example\n  lethectl account add romeo@chat.example\n\n"
+        "Exit status: 0 done, 1 what was asked does not hold, 2 wrong usage or configuration, 3 system "
+        "error.");
+    app.add_option("--config", line.common.config, "the server's lethe.toml")
+        ->type_name("FILE")
+        ->capture_default_str();
+    add_init(app, line);
+    add_account(app, line);
+    add_rest(app, line);
+
+    const int parsed = parse(app, argc, argv);
+    if (parsed != 0) return std::max(parsed, 0);
+    const int code = line.action();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+        message("standard output cannot be written; the result is incomplete");
+        return 3;
+    }
+    return code;
+}
+
+}  // namespace
+}  // namespace lethe::lethectl
+
+int main(int argc, char** argv) { return lethe::lethectl::run(argc, argv); }
