@@ -54,10 +54,7 @@ inline Word word(store::ErrorKind kind) {
 
 /// What an alarm of the buckets says in the log.
 inline void write_alarm(Log& log, Buckets::Alarm alarm, const store::BucketId& id) {
-    const bool sweeping =
-        alarm == Buckets::Alarm::key_not_destroyed || alarm == Buckets::Alarm::file_not_removed;
-    log.write(sweeping ? Event::sweep_alarm : Event::storage_alarm,
-              {word(alarm), word(id.cls), Count{id.number}});
+    log.write(Event::sweep_alarm, {word(alarm), word(id.cls), Count{id.number}});
 }
 
 }  // namespace lethe::retention

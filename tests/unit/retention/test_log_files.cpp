@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "retention/log_words.h"
 #include "store/store.h"
 #include "tests/unit/retention/log_support.h"
 
@@ -120,6 +121,18 @@ TEST_SUITE("retention/log files") {
               "2026-11-22T18:00:00Z login_failed address=203.0.113.0/24\n");
         CHECK(all[0].span == store::BucketSpan{some_hour, some_hour + hour, some_hour + day});
         CHECK(all[1].span == store::BucketSpan{some_hour, some_hour + 150 * second, some_hour + hour});
+    }
+
+    TEST_CASE("alarms of the buckets are events with words and a number") {
+        Directory dir;
+        FakeClock clock;
+        auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), clock);
+        write_alarm(*log, Buckets::Alarm::key_not_destroyed, {crypto::ClassId::letterbox, 7});
+        log->write(Event::storage_alarm,
+                   {word(store::ErrorKind::full), word(crypto::ClassId::archive), Count{28}});
+        CHECK(everything(dir / "log") ==
+              "2026-11-22T18:00:00Z sweep_alarm problem=key_not_destroyed class=letterbox bucket=7\n"
+              "2026-11-22T18:00:00Z storage_alarm problem=full class=archive code=28\n");
     }
 
     TEST_CASE("a log that keeps nothing writes no file and prints nothing") {
