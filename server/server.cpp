@@ -230,7 +230,11 @@ std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::stri
     bool swept = false;
     impl->log->sweep();
     impl->buckets->sweep([&swept](std::size_t) { swept = true; });
-    while (!swept) impl->io.run_one();
+    {
+        // Without work of its own io would stop for good before the writer thread has answered.
+        const auto guard = asio::make_work_guard(impl->io);
+        while (!swept) impl->io.run_one();
+    }
     impl->build_core();
     if (const auto fine = impl->open_network(); !fine) return std::unexpected(fine.error());
     return std::unique_ptr<Server>(new Server(std::move(impl)));
