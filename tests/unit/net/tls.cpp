@@ -66,7 +66,10 @@ TEST_CASE("minimum 1.3 is kept where the library has it and refused at load wher
         return;
     }
     Server server(echo_with(*loaded));
-    CHECK(peer(server.port(), "echo hello", "1.3") == "TLSv1.3 TLS_AES_128_GCM_SHA256 hello");
+    const auto echoed = peer(server.port(), "echo hello", "1.3");  // any suite of TLS 1.3 is a good one
+    CAPTURE(echoed);
+    CHECK(echoed.starts_with("TLSv1.3 TLS_"));
+    CHECK(echoed.ends_with(" hello"));
     CHECK(peer(server.port(), "suite ECDHE-ECDSA-AES128-GCM-SHA256") == "TLSV1_ALERT_PROTOCOL_VERSION");
 }
 
