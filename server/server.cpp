@@ -235,6 +235,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::stri
         const auto guard = asio::make_work_guard(impl->io);
         while (!swept) impl->io.run_one();
     }
+    impl->io.restart();  // letting go of the last work stopped it
     impl->build_core();
     if (const auto fine = impl->open_network(); !fine) return std::unexpected(fine.error());
     return std::unique_ptr<Server>(new Server(std::move(impl)));
