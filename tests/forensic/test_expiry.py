@@ -34,8 +34,8 @@ class Expiry(WireCase):
         super().setUp()
         # Each test starts without buckets: those of the test before have gone.
         until(lambda: not bucket_files(self.server), "the end of earlier buckets")
+        alice, self.bob, friend = self.accounts(3)  # an account made here takes a slot that outlives buckets
         self.before = slots(self.server)
-        alice, self.bob, friend = self.accounts(3)
         self.writer = self.session(alice, "w").enable_sm()
         for number in range(5):
             self.writer.sends(f"<message to='{self.bob.jid}' type='chat' id='m{number}'><body>{number}</body></message>")
