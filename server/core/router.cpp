@@ -22,7 +22,6 @@ struct Passage {
     Keeping keep;
     std::string bytes = {};  ///< serialised once, before any stanza-id
     Change change = {};
-    bool delivered = false;  ///< some session was sent it: then a failed archive write is an alarm, not the sender's error
 
     bool refuse(xmpp::StanzaError error) const {
         if (type != MessageType::error) from->send(xmpp::error_reply(message, error).root());
@@ -69,7 +68,6 @@ void to_sessions(Passage& p, Account& account, const std::vector<std::shared_ptr
     std::shared_ptr<Delivery> delivery;
     if (p.keep.letterbox) delivery = std::make_shared<Delivery>(Delivery{std::move(entry)});
     for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
-    p.delivered = true;
 }
 
 std::vector<std::shared_ptr<Session>> takers(const Account& account) {
@@ -169,7 +167,7 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     p.bytes = xml::serialize(message);
     if (!deliver(p)) return;
     archive_for_sender(p);
-    if (!p.change.empty()) core.write(std::move(p.change), p.delivered ? nullptr : core.failure_reply(message));
+    if (!p.change.empty()) core.write(std::move(p.change), core.failure_reply(message));
 }
 
 void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& delivery) {
