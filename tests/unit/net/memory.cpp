@@ -11,7 +11,7 @@
 using namespace lethe;
 using namespace lethe::test;
 
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 namespace {
 
 std::size_t resident_kib() {

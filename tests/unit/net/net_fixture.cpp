@@ -194,7 +194,7 @@ Server::Server(Serve serve) {
     port_ = listener_->port();
     listener_->start([this, serve](asio::ip::tcp::socket socket) {
         auto stream = std::make_shared<net::Stream>(std::move(socket));
-        asio::co_spawn(io, serve(stream, &pool), asio::detached);
+        asio::co_spawn(io, serve(stream, this), asio::detached);
     });
     core_ = std::thread([this] { io.run(); });
 }
@@ -220,9 +220,8 @@ asio::awaitable<bool> echo_once(std::shared_ptr<net::Stream> stream) {
 
 }  // namespace
 
-asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool,
-                               std::shared_ptr<net::TlsContext> context) {
-    auto starting = stream->start_tls(context, *pool);
+asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, Server* server, std::shared_ptr<net::TlsContext> context) {
+    auto starting = stream->start_tls(context, server->pool);
     const auto started = co_await std::move(starting);
     bool alive = started.has_value();
     while (alive) {
@@ -236,7 +235,7 @@ asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, asio::thread
 }
 
 Server::Serve echo_with(std::shared_ptr<net::TlsContext> context) {
-    return [context](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return echo_tls(stream, pool, context); };
+    return [context](std::shared_ptr<net::Stream> stream, Server* server) { return echo_tls(stream, server, context); };
 }
 
 }  // namespace lethe::test

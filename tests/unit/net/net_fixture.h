@@ -66,10 +66,10 @@ struct Pair {
     std::shared_ptr<net::Stream> stream;
 };
 
-/// A core thread with a pool; `serve` is called for every connection.
+/// A core thread with a pool; `serve` is called for every connection, with this server.
 class Server {
 public:
-    using Serve = std::function<asio::awaitable<void>(std::shared_ptr<net::Stream>, asio::thread_pool*)>;
+    using Serve = std::function<asio::awaitable<void>(std::shared_ptr<net::Stream>, Server*)>;
     explicit Server(Serve serve);
     ~Server();
     std::uint16_t port() const { return port_; }
@@ -83,7 +83,7 @@ private:
 };
 
 /// Handshake, then every byte comes back. Waits without a buffer.
-asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> context);
+asio::awaitable<void> echo_tls(std::shared_ptr<net::Stream> stream, Server* server, std::shared_ptr<net::TlsContext> context);
 Server::Serve echo_with(std::shared_ptr<net::TlsContext> context);
 
 /// What an operation that was spawned came to; empty while it is under way.

@@ -227,16 +227,15 @@ struct Ends {
 };
 
 /// Starts TLS, then lets a write and a read wait, then closes under them.
-asio::awaitable<void> close_under_both(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, asio::io_context* io, Ends* ends,
-                                       std::array<char, 64>* buffer) {
-    auto starting = into(stream->start_tls(context(), *pool), &ends->started);
+asio::awaitable<void> close_under_both(std::shared_ptr<net::Stream> stream, Server* server, Ends* ends, std::array<char, 64>* buffer) {
+    auto starting = into(stream->start_tls(context(), server->pool), &ends->started);
     co_await std::move(starting);
-    spawn(*io, stream->write(flood()), ends->written);
-    spawn(*io, stream->read(*buffer), ends->read);
+    spawn(server->io, stream->write(flood()), ends->written);
+    spawn(server->io, stream->read(*buffer), ends->read);
     // Both have run up to where they wait once what is posted after them runs.
-    asio::post(*io, [stream, io, ends] {
+    asio::post(server->io, [stream, server, ends] {
         stream->close();
-        asio::post(*io, [ends] { ends->over.set_value(); });
+        asio::post(server->io, [ends] { ends->over.set_value(); });
     });
 }
 
@@ -247,11 +246,7 @@ TEST_CASE("TLS: close() under a waiting write and a waiting read ends both with 
     std::array<char, 64> buffer{};
     auto over = ends.over.get_future();
     {
-        asio::io_context* io = nullptr;
-        Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) {
-            return close_under_both(stream, pool, io, &ends, &buffer);
-        });
-        io = &server.io;
+        Server server([&](std::shared_ptr<net::Stream> stream, Server* own) { return close_under_both(stream, own, &ends, &buffer); });
         Process client(peer_command(server.port(), "unread"));
         CHECK(client.line() == "1");
         over.wait();
@@ -270,11 +265,11 @@ asio::awaitable<void> send_pattern(std::shared_ptr<net::Stream> stream, const st
     *whole = written.has_value();
 }
 
-asio::awaitable<void> both_ways(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> tls,
-                                asio::io_context* io, const std::string* bytes, std::string* got, bool* whole) {
-    auto starting = stream->start_tls(tls, *pool);
+asio::awaitable<void> both_ways(std::shared_ptr<net::Stream> stream, Server* server, std::shared_ptr<net::TlsContext> tls,
+                                const std::string* bytes, std::string* got, bool* whole) {
+    auto starting = stream->start_tls(tls, server->pool);
     static_cast<void>(co_await std::move(starting));
-    asio::co_spawn(*io, send_pattern(stream, bytes, whole), asio::detached);
+    asio::co_spawn(server->io, send_pattern(stream, bytes, whole), asio::detached);
     std::array<char, 10000> buffer{};
     while (got->size() < bytes->size()) {
         auto reading = stream->read(buffer);
@@ -284,8 +279,8 @@ asio::awaitable<void> both_ways(std::shared_ptr<net::Stream> stream, asio::threa
     }
 }
 
-asio::awaitable<void> say_goodbye(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> tls) {
-    auto starting = stream->start_tls(tls, *pool);
+asio::awaitable<void> say_goodbye(std::shared_ptr<net::Stream> stream, Server* server, std::shared_ptr<net::TlsContext> tls) {
+    auto starting = stream->start_tls(tls, server->pool);
     static_cast<void>(co_await std::move(starting));
     auto waiting = stream->wait_readable();
     static_cast<void>(co_await std::move(waiting));
@@ -306,11 +301,9 @@ TEST_CASE("TLS: large writes go both ways at once") {
         bool whole = false;
         {
             auto tls = context();
-            asio::io_context* io = nullptr;
-            Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) {
-                return both_ways(stream, pool, tls, io, &bytes, &got, &whole);
+            Server server([&](std::shared_ptr<net::Stream> stream, Server* own) {
+                return both_ways(stream, own, tls, &bytes, &got, &whole);
             });
-            io = &server.io;
             CHECK(peer(server.port(), "duplex " + std::to_string(bytes.size()), version) == "equal");
         }
         CHECK(whole);
@@ -320,7 +313,7 @@ TEST_CASE("TLS: large writes go both ways at once") {
 
 TEST_CASE("TLS: finish() brings the last words and an orderly end to a peer that was still sending") {
     auto tls = context();
-    Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return say_goodbye(stream, pool, tls); });
+    Server server([&](std::shared_ptr<net::Stream> stream, Server* own) { return say_goodbye(stream, own, tls); });
     for (const std::string& version : versions()) CHECK(peer(server.port(), "closing", version) == "goodbye, then close_notify");
 }
 

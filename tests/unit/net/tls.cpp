@@ -108,9 +108,9 @@ struct Bindings {
     std::string version;
 };
 
-asio::awaitable<void> tell_bindings(std::shared_ptr<net::Stream> stream, asio::thread_pool* pool, std::shared_ptr<net::TlsContext> tls,
+asio::awaitable<void> tell_bindings(std::shared_ptr<net::Stream> stream, Server* server, std::shared_ptr<net::TlsContext> tls,
                                     std::promise<Bindings>* told) {
-    auto starting = stream->start_tls(tls, *pool);
+    auto starting = stream->start_tls(tls, server->pool);
     static_cast<void>(co_await std::move(starting));
     Bindings all;
     all.exporter = stream->tls_exporter();
@@ -126,7 +126,7 @@ asio::awaitable<void> tell_bindings(std::shared_ptr<net::Stream> stream, asio::t
 std::pair<Bindings, std::string> bindings(const std::string& name, const std::string& arguments) {
     auto tls = context(name);
     std::promise<Bindings> told;
-    Server server([&](std::shared_ptr<net::Stream> stream, asio::thread_pool* pool) { return tell_bindings(stream, pool, tls, &told); });
+    Server server([&](std::shared_ptr<net::Stream> stream, Server* own) { return tell_bindings(stream, own, tls, &told); });
     std::string said = output_of("openssl s_client " + arguments + " -connect 127.0.0.1:" + std::to_string(server.port()) + " </dev/null 2>&1");
     return {told.get_future().get(), std::move(said)};
 }
