@@ -171,8 +171,8 @@ def closing():
     """What follows the server's last words: an orderly end or a cut."""
     with connect() as tls:
         tls.suppress_ragged_eofs = False
-        tls.sendall(b"x" * 300000)
         try:
+            tls.sendall(b"x" * (8 << 20))
             words = tls.recv(1024)
             end = tls.recv(1024)
             return words.decode() + (", then close_notify" if end == b"" else ", then more")
