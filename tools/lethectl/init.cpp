@@ -10,7 +10,7 @@
 #include "store/store.h"
 #include "tools/lethectl/certificate.h"
 #include "tools/lethectl/commands.h"
-#include "tools/lethectl/default_policy.h"
+#include "tools/default_policy.h"
 #include "tools/lethectl/files.h"
 #include "tools/lethectl/terminal.h"
 
