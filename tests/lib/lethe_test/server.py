@@ -3,6 +3,7 @@
 
 Binaries are taken from $LETHE_BUILD (default: build/ in the repository). LETHE_KEEP=1 keeps the directories.
 """
+import contextlib
 import os
 import pathlib
 import shutil
@@ -164,7 +165,8 @@ class Server:
         if self.process is None:
             return
         if self.alive():
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # under a wrapper that has not noticed yet
+                os.kill(self.pid, sig)
         status = self.process.wait(timeout=LIMIT)
         self.process = None
         if sig == signal.SIGTERM and status != 0:

@@ -3,7 +3,8 @@
 
 The promises held against each run:
 
-* a message whose <a/> the sender received is in both archives, once, and reaches the receiver;
+* a message whose <a/> the sender received is in both archives, once, and reaches the receiver (a disk that fails while somebody reads the
+  message live may cost the archived copy: then it is not lost, the server raises an alarm);
 * nothing comes out of the letterbox that the receiver had acknowledged, and what comes twice has the same stanza-id;
 * order is kept, every file opens, the sweeper finishes.
 """
@@ -147,7 +148,7 @@ class Run:
 
     # Afterwards ------------------------------------------------------------------------------------------------------
 
-    def verify(self, case):
+    def verify(self, case, disk_failed=False):
         """Starts the server again, undisturbed, and holds the promises against what is there."""
         record, clients = self.record, []
         self.server.start()
@@ -167,9 +168,10 @@ class Run:
                 case.assertEqual(1, len(ids), f"{stanza.get('id')} came under several ids {ids}; {story}")
             safe = record.acked - record.refused
             case.assertFalse((safe & record.letterbox) - set(names) - set(record.received), f"acknowledged and lost; {story}")
+            archived = safe - (set(record.received) - record.letterbox if disk_failed else set())
             for owner, entries in (("bob", in_bobs), ("alice", in_alices)):
                 stored = [e.message.get("id") for e in entries]
-                case.assertFalse(safe - set(stored), f"acknowledged and not in {owner}'s archive; {story}")
+                case.assertFalse(archived - set(stored), f"acknowledged and not in {owner}'s archive; {story}")
                 case.assertEqual(len(set(stored)), len(stored), f"twice in {owner}'s archive: {stored}; {story}")
                 case.assertEqual(sorted(stored), stored, f"{owner}'s archive is out of order; {story}")
             ids = {e.message.get("id"): e.id for e in in_bobs}

@@ -96,7 +96,7 @@ class FaultWalk(unittest.TestCase):
                 if sys.stderr.isatty() or full:
                     sys.stderr.write(f"{at}/{len(points)} {call}:{number}:{fault} {run.record.reached[-1:]}\n")
                 broken_off += not run.record.finished
-                run.verify(self)
+                run.verify(self, disk_failed=fault != "KILL")
                 run.server.remove()
         if not only:
             self.assertGreater(broken_off, 0, "no fault ever struck: the walk tests nothing")
