@@ -192,7 +192,7 @@ class DiskWithPseudonyms(Disk):
 
 class Control(unittest.TestCase):
     def test_where_the_policy_lets_a_log_name_people_the_search_finds_them(self):
-        server = Server(policy={"log": {"address": "full", "account": "full", "peer": "full", "client": "full"}})
+        server = Server(policy={"log": {"address": "full", "account": "full", "peer": "full"}})
         self.addCleanup(server.remove)
         server.start()
         talk = Conversation(server)

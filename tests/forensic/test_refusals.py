@@ -49,7 +49,7 @@ class Refusals(unittest.TestCase):
         good = self.key.read_bytes()
         self.key.write_bytes(os.urandom(len(good)))
         before = {p: p.read_bytes() for p in self.server.data.rglob("*") if p.is_file() and p.name in ("state.mdb", "keyring")}
-        self.assert_refused("node.key")
+        self.assert_refused(self.server.data / "keyring", "node key")
         self.assertEqual(before, {p: p.read_bytes() for p in before})
         self.key.write_bytes(good)
         self.assert_starts_and_knows_the_account()

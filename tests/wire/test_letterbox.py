@@ -258,7 +258,7 @@ class Quota(LetterboxCase):
 
 
 class NothingStored(LetterboxCase):
-    policy = {"letterbox": {"keep": "0"}, "archive": {"keep": "0"}}
+    policy = {"letterbox": {"keep": "0", "max_messages": None, "max_bytes": None}, "archive": {"keep": "0"}}
 
     def test_a_policy_that_stores_nothing(self):
         sender, bob = self.sender(), self.account()

@@ -21,8 +21,6 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("LETHE_BUILD", REPOSITORY / "build"))
 LETHED = BUILD / "server" / "lethed"
 LETHECTL = BUILD / "tools" / "lethectl"
-if LETHECTL.is_dir():
-    LETHECTL = LETHECTL / "lethectl"
 DOMAIN = "localhost.example"
 PASSWORD = "correct horse battery"
 
