@@ -140,6 +140,18 @@ inline bool export_keying_material(mbedtls_ssl_context* ssl, std::string_view la
 #endif
 }
 
+/// What the client's Finished said, after a full handshake of TLS 1.2; empty where the library does not keep it.
+inline std::span<const unsigned char> client_finished(const mbedtls_ssl_context& ssl) {
+#if !defined(MBEDTLS_SSL_RENEGOTIATION)
+    static_cast<void>(ssl);
+    return {};
+#elif MBEDTLS_VERSION_NUMBER >= 0x03000000
+    return {reinterpret_cast<const unsigned char*>(ssl.MBEDTLS_PRIVATE(peer_verify_data)), ssl.MBEDTLS_PRIVATE(verify_data_len)};
+#else
+    return {reinterpret_cast<const unsigned char*>(ssl.peer_verify_data), ssl.verify_data_len};
+#endif
+}
+
 /// The parts of the two record buffers (incoming, outgoing) whose contents no later call reads, while no record is
 /// partly received, partly read or partly sent; nullopt otherwise. The first eight bytes of the incoming buffer are
 /// the record counter. 3.6 marks these members private; 2.28 and 3.6 are frozen branches, so they stay where they are.

@@ -273,4 +273,9 @@ std::optional<std::vector<std::uint8_t>> Stream::tls_exporter() const {
     return impl_->engine->exporter();
 }
 
+std::optional<std::vector<std::uint8_t>> Stream::tls_unique() const {
+    if (!impl_->encrypted || !impl_->engine) return std::nullopt;
+    return impl_->engine->unique();
+}
+
 }  // namespace lethe::net

@@ -75,6 +75,9 @@ public:
     /// RFC 9266, only on TLS 1.3 and while the connection is open. nullopt also where mbedTLS cannot export keying material: 2.28 and
     /// the first releases of 3.6 (Debian 13's 3.6.6 can).
     std::optional<std::vector<std::uint8_t>> tls_exporter() const;
+    /// RFC 5929 tls-unique, only on TLS 1.2: the one that clients without XEP-0440 take -PLUS to mean there. Sound because every handshake
+    /// here is a full one with an ephemeral key exchange. nullopt after close().
+    std::optional<std::vector<std::uint8_t>> tls_unique() const;
     std::string_view tls_version() const;  ///< "TLSv1.2", "TLSv1.3"
     std::optional<PeerAddress> peer() const;
     /// Ends our direction after everything written: close_notify, then FIN. Reading goes on. Precondition: no write is under way.

@@ -143,6 +143,13 @@ std::optional<std::vector<std::uint8_t>> TlsEngine::exporter() {
     return binding;
 }
 
+std::optional<std::vector<std::uint8_t>> TlsEngine::unique() const {
+    if (version() != "TLSv1.2") return std::nullopt;
+    const auto finished = mbedtls_compat::client_finished(ssl_);
+    if (finished.empty()) return std::nullopt;
+    return std::vector<std::uint8_t>(finished.begin(), finished.end());
+}
+
 void TlsEngine::drop_idle_pages() {
     if (!dirty_ || dead_) return;
     const auto buffers = mbedtls_compat::idle_buffers(ssl_);

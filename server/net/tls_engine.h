@@ -49,6 +49,7 @@ public:
     bool plaintext_waiting() const;
     std::string_view version() const;
     std::optional<std::vector<std::uint8_t>> exporter();
+    std::optional<std::vector<std::uint8_t>> unique() const;
     const TlsContext::Impl& context() const { return context_->impl(); }
 
     /// Gives the kernel back the pages of mbedTLS's two record buffers (16 KiB each) if a record larger than a chat message

@@ -104,13 +104,19 @@ void ClientStream::on_header(const xml::StreamHeader& header) {
     push(features());
 }
 
+xmpp::scram::ChannelBinding ClientStream::channel_binding() const {
+    return {.tls_server_end_point = stream_.tls_server_end_point(),
+            .tls_exporter = stream_.tls_exporter(),
+            .tls_unique = stream_.tls_unique()};
+}
+
 std::string ClientStream::features() const {
     std::string out = "<stream:features>";
     if (state_ == State::plain) out += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>";
     if (state_ == State::secure) {
         std::string names;
         bool plus = false;
-        xmpp::scram::ChannelBinding binding{stream_.tls_server_end_point(), stream_.tls_exporter()};
+        const auto binding = channel_binding();
         for (const auto& name : service_.authenticator.mechanisms(binding)) {
             names += "<mechanism>" + name + "</mechanism>";
             plus |= name.ends_with("-PLUS");
@@ -119,6 +125,7 @@ std::string ClientStream::features() const {
         if (plus) {
             out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
             if (binding.tls_exporter) out += "<channel-binding type='tls-exporter'/>";
+            if (binding.tls_unique) out += "<channel-binding type='tls-unique'/>";
             out += "<channel-binding type='tls-server-end-point'/></sasl-channel-binding>";
         }
     }

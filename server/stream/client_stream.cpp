@@ -144,10 +144,7 @@ asio::awaitable<bool> ClientStream::handshake() {
     auto operation = stream_.start_tls(service_.tls, service_.core.env.pool);
     const auto done = co_await std::move(operation);
     if (!done) co_return false;
-    xmpp::scram::ChannelBinding binding;
-    binding.tls_server_end_point = stream_.tls_server_end_point();
-    binding.tls_exporter = stream_.tls_exporter();
-    login_ = std::make_unique<Login>(service_.authenticator, std::move(binding));
+    login_ = std::make_unique<Login>(service_.authenticator, channel_binding());
     co_return true;
 }
 

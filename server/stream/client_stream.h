@@ -62,6 +62,7 @@ private:
     asio::awaitable<void> process();
 
     void on_header(const xml::StreamHeader& header);
+    xmpp::scram::ChannelBinding channel_binding() const;
     std::string features() const;
     void on_plain(const xml::Element& element);
     void on_secure(const xml::Element& element);

@@ -82,6 +82,7 @@ const std::optional<Bytes>& data_for(const ChannelBinding& binding, std::string_
     static const std::optional<Bytes> none;
     if (type == "tls-server-end-point") return binding.tls_server_end_point;
     if (type == "tls-exporter") return binding.tls_exporter;
+    if (type == "tls-unique") return binding.tls_unique;
     return none;
 }
 

@@ -60,7 +60,8 @@ Derived derive_credential(Hash hash, std::string_view prepared_password, std::sp
 struct ChannelBinding {
     std::optional<std::vector<std::uint8_t>> tls_server_end_point;  // RFC 5929
     std::optional<std::vector<std::uint8_t>> tls_exporter;          // RFC 9266
-    bool any() const { return tls_server_end_point || tls_exporter; }
+    std::optional<std::vector<std::uint8_t>> tls_unique;            // RFC 5929, never on TLS 1.3
+    bool any() const { return tls_server_end_point || tls_exporter || tls_unique; }
 };
 
 /// RFC 6120 section 6.5 conditions this exchange can end in: a message outside the grammar or a header that does not fit the

@@ -48,9 +48,9 @@ class Success(SaslCase):
         types = client.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0")
         self.assertIn("tls-server-end-point", [t.get("type") for t in types])
 
-    def test_plus_mechanisms_work_on_every_tls_version_the_server_speaks(self):
-        account = self.account()
-        spoken = []
+    def spoken_versions(self, account):
+        """(version, client after STARTTLS) for every TLS version the server speaks."""
+        clients = []
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             client = self.client(account).connect()
             client.open_stream()
@@ -61,9 +61,22 @@ class Success(SaslCase):
             except ssl.SSLError:
                 continue  # mbedTLS 2.28 has no TLS 1.3
             client.open_stream()
-            client.authenticate("SCRAM-SHA-256-PLUS")
-            spoken.append(version)
-        self.assertTrue(spoken)
+            clients.append((version, client))
+        self.assertTrue(clients)
+        return clients
+
+    def test_plus_mechanisms_work_on_every_tls_version_the_server_speaks(self):
+        for version, client in self.spoken_versions(self.account()):
+            with self.subTest(version):
+                client.authenticate("SCRAM-SHA-256-PLUS")
+
+    def test_tls_unique_works_where_clients_take_plus_to_mean_it(self):
+        for version, client in self.spoken_versions(self.account()):
+            with self.subTest(version):
+                types = [t.get("type") for t in client.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0")]
+                self.assertEqual("tls-unique" in types, version == ssl.TLSVersion.TLSv1_2)
+                if "tls-unique" in types:
+                    client.authenticate("SCRAM-SHA-256-PLUS", binding=("tls-unique", client.sock.get_channel_binding("tls-unique")))
 
     def test_tls_1_1_is_refused(self):
         client = self.client(direct_tls=False).connect()

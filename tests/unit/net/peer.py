@@ -80,6 +80,13 @@ def alpn(names):
         return "accepted " + str(tls.selected_alpn_protocol())
 
 
+def unique():
+    with connect() as tls:
+        binding = tls.get_channel_binding("tls-unique").hex()
+        read_exactly(tls, 1)  # until the server ends
+        return f"{tls.version()} {binding}"
+
+
 def resumption():
     """Two connections with the first one's session offered on the second."""
     made = context()

@@ -104,7 +104,7 @@ namespace {
 
 struct Bindings {
     std::vector<std::uint8_t> end_point;
-    std::optional<std::vector<std::uint8_t>> exporter, exporter_after_close;
+    std::optional<std::vector<std::uint8_t>> exporter, exporter_after_close, unique, unique_after_close;
     std::string version;
 };
 
@@ -114,10 +114,12 @@ asio::awaitable<void> tell_bindings(std::shared_ptr<net::Stream> stream, Server*
     static_cast<void>(co_await std::move(starting));
     Bindings all;
     all.exporter = stream->tls_exporter();
+    all.unique = stream->tls_unique();
     auto finishing = stream->finish(1 << 20);
     co_await std::move(finishing);
     all.end_point = stream->tls_server_end_point();
     all.exporter_after_close = stream->tls_exporter();
+    all.unique_after_close = stream->tls_unique();
     all.version = stream->tls_version();
     told->set_value(all);
 }
@@ -148,6 +150,20 @@ TEST_CASE("tls-server-end-point is the hash of the certificate by its signature'
         CHECK(hex(all.end_point) == expected.substr(0, expected.find(' ')));
         CHECK(all.version == "TLSv1.2");
         CHECK(all.exporter == std::nullopt);
+    }
+}
+
+TEST_CASE("tls-unique is what the client computes, on TLS 1.2 alone") {
+    for (const std::string& version : versions()) {
+        CAPTURE(version);
+        auto tls = context();
+        std::promise<Bindings> told;
+        Server server([&](std::shared_ptr<net::Stream> stream, Server* own) { return tell_bindings(stream, own, tls, &told); });
+        const std::string theirs = peer(server.port(), "unique", version);
+        const auto all = told.get_future().get();
+        CHECK(all.unique_after_close == std::nullopt);
+        REQUIRE(all.unique.has_value() == (version == "1.2"));
+        if (all.unique) CHECK(theirs == "TLSv1.2 " + hex(*all.unique));
     }
 }
 

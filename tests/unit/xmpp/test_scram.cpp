@@ -19,7 +19,8 @@ std::string base64_of(std::string_view text) { return base64::encode(bytes_of(te
 
 const ChannelBinding no_binding;
 const ChannelBinding both{.tls_server_end_point = bytes_of("certificate hash"),
-                          .tls_exporter = bytes_of("exported key")};
+                          .tls_exporter = bytes_of("exported key"),
+                          .tls_unique = bytes_of("finished")};
 
 struct Login {
     Hash hash = Hash::sha_256;
@@ -236,7 +237,7 @@ TEST_SUITE("xmpp/scram") {
 
     TEST_CASE("channel binding: each type with its own data, and nothing else") {
         for (const auto& [type, data] : {std::pair("tls-server-end-point", "certificate hash"),
-                                         std::pair("tls-exporter", "exported key")}) {
+                                         std::pair("tls-exporter", "exported key"), std::pair("tls-unique", "finished")}) {
             for (Hash hash : {Hash::sha_1, Hash::sha_256}) {
                 const Login how{.hash = hash, .plus = true, .binding = both};
                 const std::string gs2 = "p=" + std::string(type) + ",,";
@@ -259,14 +260,14 @@ TEST_SUITE("xmpp/scram") {
         const Login plus{.plus = true, .binding = both}, plain{.binding = both};
         CHECK(failure_of_first("n,,n=user,r=x", plus) == Failure::malformed_request);
         CHECK(failure_of_first("y,,n=user,r=x", plus) == Failure::malformed_request);
-        CHECK(failure_of_first("p=tls-unique,,n=user,r=x", plus) == Failure::not_authorized);
+        CHECK(failure_of_first("p=tls-magic,,n=user,r=x", plus) == Failure::not_authorized);
         CHECK(failure_of_first("p=TLS-EXPORTER,,n=user,r=x", plus) == Failure::not_authorized);
         CHECK(failure_of_first("p=tls-exporter,,n=user,r=x", plain) == Failure::malformed_request);
         CHECK(failure_of_first("n,,n=user,r=x", plain) == std::nullopt);
         // Somebody removed -PLUS from what this client saw.
         CHECK(failure_of_first("y,,n=user,r=x", plain) == Failure::not_authorized);
         CHECK(failure_of_first("y,,n=user,r=x", {}) == std::nullopt);
-        const ChannelBinding end_point{.tls_server_end_point = bytes_of("x"), .tls_exporter = std::nullopt};
+        const ChannelBinding end_point{.tls_server_end_point = bytes_of("x"), .tls_exporter = std::nullopt, .tls_unique = std::nullopt};
         CHECK(failure_of_first("p=tls-exporter,,n=user,r=x", {.plus = true, .binding = end_point}) ==
               Failure::not_authorized);
         CHECK(failure_of_first("p=tls-server-end-point,,n=user,r=x", {.plus = true, .binding = end_point}) ==
