@@ -6,6 +6,8 @@
 namespace lethe::core {
 namespace {
 
+constexpr unsigned slice = 64;
+
 class Scan {
 public:
     Scan(const store::Store& store, const LogQuery& query) : store_(store), query_(query) {}
@@ -45,29 +47,39 @@ private:
         past.index = crypto::segment_entries;
         if (query_.after && past <= *query_.after) return true;
         if (query_.before && first >= *query_.before) return true;
-        const std::uint16_t from =
-            query_.after && *query_.after >= first && query_.after->index + 1u < crypto::segment_entries
-                ? static_cast<std::uint16_t>(query_.after->index + 1)
-                : (query_.after && *query_.after >= first ? crypto::segment_entries : std::uint16_t{0});
-        auto entries = store_.entries(bucket.id, prefix, header.segment, from, crypto::segment_entries);
-        if (!entries) {
-            const auto kind = entries.error().kind;
-            if (kind == store::ErrorKind::not_found || kind == store::ErrorKind::closed) return true;
-            page_.failed = true;
-            return false;
-        }
-        if (entries->empty()) return true;
-        auto reader = query_.vault->open_segment(first, *bucket.key, header.bytes);
-        if (!reader) {
-            page_.unreadable += entries->size();
-            return true;
-        }
-        if (query_.backwards) std::reverse(entries->begin(), entries->end());
-        for (const auto& entry : *entries) {
-            auto place = first;
-            place.index = entry.index;
-            if (query_.before && place >= *query_.before) continue;
-            if (!take(*reader, place, entry.bytes)) return false;
+        const auto limit = crypto::segment_entries;
+        unsigned from = query_.after && *query_.after >= first ? query_.after->index + 1u : 0u;
+        unsigned to = query_.before && *query_.before < past ? query_.before->index : limit;
+        std::optional<crypto::SegmentReader> reader;
+        // A few entries at a time: a segment of the largest stanzas would fill memory.
+        while (from < to) {
+            const unsigned start = query_.backwards ? std::max(from, to - std::min(to, slice)) : from;
+            auto entries = store_.entries(bucket.id, prefix, header.segment, static_cast<std::uint16_t>(start), slice);
+            if (!entries) {
+                const auto kind = entries.error().kind;
+                if (kind == store::ErrorKind::not_found || kind == store::ErrorKind::closed) return true;
+                page_.failed = true;
+                return false;
+            }
+            std::erase_if(*entries, [&](const auto& entry) { return entry.index >= to; });
+            if (entries->empty() && !query_.backwards) return true;
+            if (query_.backwards) to = start;
+            else from = entries->back().index + 1u;
+            if (entries->empty()) continue;
+            if (!reader) {
+                auto opened = query_.vault->open_segment(first, *bucket.key, header.bytes);
+                if (!opened) {
+                    page_.unreadable += entries->size();
+                    return true;
+                }
+                reader.emplace(std::move(*opened));
+            }
+            if (query_.backwards) std::reverse(entries->begin(), entries->end());
+            for (const auto& entry : *entries) {
+                auto place = first;
+                place.index = entry.index;
+                if (!take(*reader, place, entry.bytes)) return false;
+            }
         }
         return true;
     }
