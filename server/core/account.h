@@ -21,7 +21,7 @@ namespace lethe::core {
 
 class Core;
 
-class Account {
+class Account : public std::enable_shared_from_this<Account> {
 public:
     enum class State { opening, open, closed };
 
@@ -33,6 +33,8 @@ public:
     const std::shared_ptr<const crypto::Vault> vault;
     const std::shared_ptr<LogWriter> writer;
     State state = State::opening;
+    bool changing_password = false;
+    bool rereading = false;
     bool leaving = false;   ///< about to be erased: its stanzas are ignored, nothing is returned to its letterbox
     asio::steady_timer opened;  ///< cancelled when `state` leaves opening
 
@@ -43,8 +45,10 @@ public:
     // The letterbox (core/letterbox.cpp).
     bool draining = false;
     std::set<crypto::LogPlace> in_flight;       ///< entries sent to some session and not known to have arrived
+    std::set<crypto::LogPlace> returned;        ///< of those, what a lost session left and nobody was sent since
+    bool start_over = false;                    ///< something returned: whoever empties the letterbox has passed it
     std::optional<crypto::LogPlace> applied;    ///< subscription entries up to here are in the roster
-    std::optional<crypto::LogPlace> delivered;  ///< letterbox entries up to here reached a client
+    std::optional<crypto::LogPlace> delivered;  ///< letterbox entries up to here reached a client, all of them
 
     const crypto::AccountId& id() const { return vault->account(); }
     Session* session(const std::string& resource) const;
@@ -58,6 +62,9 @@ public:
 /// Opens the account's vault for a new session, or joins the one already open: reads roster and blocklist, settles waiting
 /// subscription stanzas. Null if the account vanished or the disk cannot be read.
 asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid jid, std::shared_ptr<const crypto::Vault> vault);
+
+/// After a change of roster or blocklist that the disk did not take: memory follows the disk again, and interested sessions are told.
+void reread(Core& core, const std::shared_ptr<Account>& account);
 
 /// Stages a cursor ("applied", "delivered").
 void put_cursor(Change& change, const crypto::Vault& vault, std::string_view name, const crypto::LogPlace& place);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/core/core.h"
 
+#include <algorithm>
+
 #include "server/core/async.h"
 #include "server/core/letterbox.h"
 #include "server/core/presence.h"
@@ -13,7 +15,8 @@ Core::Core(Environment environment, FeatureTable table)
     : env(environment),
       features(std::move(table)),
       domain(*xmpp::BareJid::parse(env.config.domain)),
-      logs(env.store, env.keys, env.buckets, env.clock) {}
+      logs(env.store, env.keys, env.buckets, env.clock),
+      password_changes(std::make_shared<Turns>(env.io, 100)) {}
 
 std::shared_ptr<Account> Core::open_vault(const xmpp::BareJid& jid) const {
     const auto it = online.find(jid);
@@ -91,7 +94,13 @@ void Core::end_session(const std::shared_ptr<Session>& session) {
 }
 
 void Core::reclaim(const std::shared_ptr<Session>& session) {
-    if (session->ended && !session->account().leaving) return_undelivered(session->account(), session->take_unconfirmed());
+    if (!session->ended || session->account().leaving) return;
+    auto items = session->take_unconfirmed();
+    const auto now = open_vault(session->account().jid);
+    if (!now || now == session->account_ptr()) return return_undelivered(session->account(), std::move(items));
+    // Closed and opened again meanwhile: what lies in the letterbox has been found there.
+    std::erase_if(items, [](const Outgoing& item) { return item.letterbox.has_value(); });
+    if (!now->leaving) return_undelivered(*now, std::move(items));
 }
 
 void Core::close_if_unused(const std::shared_ptr<Account>& account) {
@@ -106,11 +115,14 @@ void Core::return_undelivered(Account& account, std::deque<Outgoing> items) {
         if (item.letterbox) {
             // It still lies in the letterbox; another session that takes messages gets it now, a later one by opening it.
             account.in_flight.erase(*item.letterbox);
-            for (const auto& [_, other] : account.sessions) {
-                if (!other->takes_messages()) continue;
+            const auto other = std::find_if(account.sessions.begin(), account.sessions.end(),
+                                            [](const auto& entry) { return entry.second->takes_messages(); });
+            if (other != account.sessions.end()) {
                 account.in_flight.insert(*item.letterbox);
-                other->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
-                break;
+                other->second->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
+            } else {
+                account.returned.insert(*item.letterbox);
+                account.start_over = true;
             }
         } else if (item.delivery && !item.delivery->taken && item.delivery->pending == 0) {
             redeliver(*this, account, item.delivery);

@@ -18,6 +18,7 @@
 #include "server/core/feature.h"
 #include "server/core/logs.h"
 #include "server/core/session.h"
+#include "server/core/turns.h"
 
 namespace lethe::core {
 
@@ -43,6 +44,7 @@ public:
     const FeatureTable features;
     const xmpp::BareJid domain;
     Logs logs;
+    const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening
 
     bool is_local(const xmpp::Jid& jid) const { return jid.domain() == domain.domain(); }

@@ -14,6 +14,9 @@ namespace {
 
 using crypto::ClassId;
 
+/// A session that takes nothing for so long is given up: the account's others wait for it.
+constexpr std::chrono::seconds stalled{30};
+
 /// Counts what lies on disk of a closed account. While it runs the quota knows of this process's entries only.
 asio::awaitable<void> count_usage(Core& core, std::shared_ptr<LogWriter> writer) {
     auto& usage = writer->usage[ClassId::letterbox];
@@ -77,45 +80,61 @@ void send_entry(Core& core, Account& account, Session& session, const LogItem& i
     Outgoing out{deliverable(account, item.entry, item.entry.stanza, true, core.domain.domain())};
     out.letterbox = item.place;
     account.in_flight.insert(item.place);
+    account.returned.erase(item.place);
     session.send(std::move(out));
 }
 
+/// One page after `position`, read on the pool. Nothing of the query, bucket keys above all, outlives it.
+asio::awaitable<LogPage> read_page(Core& core, std::shared_ptr<Account> account, std::optional<crypto::LogPlace> position) {
+    auto query = next_page(core, *account);
+    query.after = position;
+    std::function<LogPage()> job = [&store = core.env.store, query = std::move(query)] { return read_log(store, query); };
+    auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
+    LogPage page = co_await std::move(reading);
+    if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
+    if (page.failed) core.env.log.write(retention::Event::storage_alarm, {});
+    co_return page;
+}
+
+/// If the session ends in the middle, the letterbox is read again for the rest.
+asio::awaitable<void> send_entries(Core& core, std::shared_ptr<Account> account, std::shared_ptr<Session> receiver, std::vector<LogItem> items) {
+    for (const auto& item : items) {
+        if (receiver->ended) {
+            account->start_over = true;
+            co_return;
+        }
+        send_entry(core, *account, *receiver, item);
+        if (has_room(core, *receiver)) continue;
+        receiver->request_acknowledgement();
+        auto waiting = wait_for_room(core, receiver);
+        co_await std::move(waiting);
+    }
+    receiver->request_acknowledgement();
+}
+
 asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
-    // Entries sent to a session that ended meanwhile come again: each session starts after what some client has for certain.
     auto position = account->delivered;
-    std::shared_ptr<Session> receiver;
+    account->start_over = false;
     while (waiting_session(*account)) {
         const auto appended = account->writer->usage[ClassId::letterbox].appended;
         co_await core.barrier();
-        auto query = next_page(core, *account);
-        query.after = position;
-        std::function<LogPage()> job = [&store = core.env.store, query] { return read_log(store, query); };
-        auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
-        const LogPage page = co_await std::move(reading);
-        if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
-        if (page.failed) {
-            core.env.log.write(retention::Event::storage_alarm, {});
-            break;
-        }
-        if (receiver && receiver->ended) {
+        auto reading = read_page(core, account, position);
+        LogPage page = co_await std::move(reading);
+        if (page.failed) break;
+        // Entries sent to a session that ended meanwhile come again.
+        if (std::exchange(account->start_over, false)) {
             position = account->delivered;
-            receiver.reset();
             continue;
         }
-        if (page.items.empty() && page.ended && account->writer->usage[ClassId::letterbox].appended == appended) break;
-        if (page.reached) position = page.reached;
-        if (page.items.empty()) continue;
-        receiver = waiting_session(*account);
-        if (!receiver) break;
-        for (const auto& item : page.items) {
-            if (receiver->ended) break;
-            send_entry(core, *account, *receiver, item);
-            if (has_room(core, *receiver)) continue;
-            receiver->request_acknowledgement();
-            auto waiting = wait_for_room(core, receiver);
-            co_await std::move(waiting);
+        if (page.items.empty() && page.ended && account->writer->usage[ClassId::letterbox].appended == appended) {
+            account->returned.clear();  // what was not found again is past its time
+            break;
         }
-        receiver->request_acknowledgement();
+        if (page.reached) position = page.reached;
+        auto receiver = waiting_session(*account);
+        if (page.items.empty() || !receiver) continue;
+        auto sending = send_entries(core, account, std::move(receiver), std::move(page.items));
+        co_await std::move(sending);
     }
     account->draining = false;
     const auto sessions = account->sessions;
@@ -129,7 +148,15 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
 
 asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
     asio::steady_timer timer(core.env.io);
+    auto seen = session->progress();
+    auto since = std::chrono::steady_clock::now();
     while (!session->ended && !has_room(core, *session)) {
+        if (session->progress() != seen) {
+            seen = session->progress();
+            since = std::chrono::steady_clock::now();
+        } else if (std::chrono::steady_clock::now() - since > stalled) {
+            session->kick(xmpp::StreamCondition::connection_timeout, "Nothing was read or acknowledged for too long");
+        }
         timer.expires_after(std::chrono::milliseconds(20));
         auto token = asio::use_awaitable;
         auto waiting = timer.async_wait(token);
@@ -153,7 +180,7 @@ void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const cryp
 
 void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
     auto account = session->account_ptr();
-    if (account->takes_messages()) {  // somebody emptied it already
+    if (account->takes_messages() || !core.logs.stores(ClassId::letterbox)) {  // somebody emptied it already, or there is none
         session->live = true;
         return;
     }
@@ -166,9 +193,13 @@ void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
 void letterbox_taken(Core& core, Account& account, const Outgoing& item) {
     if (!item.letterbox) return;
     account.in_flight.erase(*item.letterbox);
+    if (account.leaving) return;  // nothing is written any more under a vault that is about to be gone
     Change change;
     core.logs.erase(change, *account.writer, *item.letterbox);
-    if (!account.delivered || *account.delivered < *item.letterbox) {
+    // The cursor passes nothing that another session was sent and may yet lose.
+    const auto waits = [&](const std::set<crypto::LogPlace>& places) { return !places.empty() && *places.begin() < *item.letterbox; };
+    const bool first = !waits(account.in_flight) && !waits(account.returned);
+    if (first && (!account.delivered || *account.delivered < *item.letterbox)) {
         account.delivered = item.letterbox;
         put_cursor(change, *account.vault, "delivered", *item.letterbox);
     }

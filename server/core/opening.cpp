@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The first of the two moments of opening: at bind, before any stanza of the session, the waiting subscription stanzas are applied to
 // the roster and the cursor "applied" moves, in one transaction of the account store.
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
 
 #include "crypto/codec.h"
@@ -53,15 +55,54 @@ Loaded load(const store::Store& store, const crypto::Vault& vault) {
     return loaded;
 }
 
+/// What is on disk once everything queued so far is.
+asio::awaitable<Loaded> load_durable(Core& core, std::shared_ptr<const crypto::Vault> vault) {
+    co_await core.barrier();
+    std::function<Loaded()> job = [&store = core.env.store, vault] { return load(store, *vault); };
+    auto loading = on_pool<Loaded>(core.env.io, core.env.pool, std::move(job));
+    Loaded loaded = co_await std::move(loading);
+    if (loaded.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{loaded.unreadable}});
+    co_return loaded;
+}
+
+void push_differences(Account& account, const Roster& before) {
+    std::set<xmpp::BareJid> jids;
+    for (const Roster* roster : {&before, static_cast<const Roster*>(&account.roster)})
+        for (const auto& [jid, item] : roster->items())
+            if (item.listed) jids.insert(jid);
+    for (const auto& jid : jids) {
+        const auto* was = before.find(jid);
+        const auto* is = account.roster.find(jid);
+        if (was && is && *was == *is) continue;
+        push_roster_item(account, jid, is && is->listed ? is : nullptr);
+    }
+}
+
+asio::awaitable<void> follow_disk(Core& core, std::shared_ptr<Account> account) {
+    for (;;) {
+        const auto changes = account->roster.changes() + account->blocklist.changes();
+        auto loading = load_durable(core, account->vault);
+        Loaded loaded = co_await std::move(loading);
+        if (!loaded.ok || account->state != Account::State::open) break;
+        if (account->roster.changes() + account->blocklist.changes() != changes) continue;  // and may not be durable yet
+        std::swap(account->roster, loaded.roster);
+        account->blocklist = std::move(loaded.blocklist);
+        push_differences(*account, loaded.roster);
+        break;
+    }
+    account->rereading = false;
+}
+
 /// Applies what waits after the cursor. False if the disk failed.
 asio::awaitable<bool> settle_subscriptions(Core& core, std::shared_ptr<Account> account) {
+    auto position = account->applied;
     for (;;) {
         const auto appended = account->writer->usage[crypto::ClassId::subscriptions].appended;
         co_await core.barrier();
         LogQuery query;
         query.buckets = core.env.buckets.readable(crypto::ClassId::subscriptions);
         query.vault = account->vault;
-        query.after = account->applied;
+        query.after = position;
         const auto& keep = core.env.buckets.keep(crypto::ClassId::subscriptions);
         if (!keep.unlimited) query.received_after = core.env.clock.now() - keep.micros;
         std::function<LogPage()> job = [&store = core.env.store, query] { return read_log(store, query); };
@@ -69,6 +110,7 @@ asio::awaitable<bool> settle_subscriptions(Core& core, std::shared_ptr<Account> 
         const LogPage page = co_await std::move(reading);
         if (page.failed) co_return false;
         if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
+        if (page.reached) position = page.reached;
         if (page.items.empty()) {
             if (page.ended && account->writer->usage[crypto::ClassId::subscriptions].appended == appended) co_return true;
             continue;
@@ -100,6 +142,11 @@ void put_cursor(Change& change, const crypto::Vault& vault, std::string_view nam
     change.batch.put(store::Table::settings, vault.account(), key, vault.seal(store::Table::settings, key, e.take()));
 }
 
+void reread(Core& core, const std::shared_ptr<Account>& account) {
+    if (std::exchange(account->rereading, true)) return;
+    asio::co_spawn(core.env.io, follow_disk(core, account), asio::detached);
+}
+
 asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid jid, std::shared_ptr<const crypto::Vault> vault) {
     for (;;) {
         const auto it = core.online.find(jid);
@@ -117,14 +164,10 @@ asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid
     account->opened.expires_at(asio::steady_timer::time_point::max());
     core.online.emplace(jid, account);
 
-    co_await core.barrier();  // rows still queued by a session that just ended
-    std::function<Loaded()> job = [&store = core.env.store, vault] { return load(store, *vault); };
-    auto loading = on_pool<Loaded>(core.env.io, core.env.pool, std::move(job));
+    auto loading = load_durable(core, vault);
     Loaded loaded = co_await std::move(loading);
     bool ok = loaded.ok;
     if (ok) {
-        if (loaded.unreadable)
-            core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{loaded.unreadable}});
         account->roster = std::move(loaded.roster);
         account->blocklist = std::move(loaded.blocklist);
         account->applied = loaded.applied;

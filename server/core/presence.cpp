@@ -39,6 +39,16 @@ void probe(Core& core, Session& asking, const xmpp::BareJid& contact) {
             asking.send(addressed(session->presence->stanza, asking.jid().to_string()));
 }
 
+/// To whom the session had sent directed presence.
+void to_directed(Core& core, const Session& session, const xmpp::Jid& to, const Wire& presence) {
+    if (!core.is_local(to)) return;
+    const auto account = core.open_vault(to.bare());
+    if (!account || account->blocks(xmpp::Jid(session.jid()))) return;
+    for (const auto& [resource, target] : account->sessions)
+        if (to.is_bare() ? target->presence.has_value() : resource == to.resource())
+            target->send(addressed(presence, to.to_string()));
+}
+
 void broadcast(Core& core, Session& session, const Wire& presence) {
     auto& account = session.account();
     const auto own = addressed(presence, account.jid.to_string());
@@ -94,7 +104,9 @@ void undirected(Core& core, const std::shared_ptr<Session>& session, xml::Elemen
     session->presence = Session::Presence{priority, make_wire(xml::serialize(stanza))};
     broadcast(core, *session, session->presence->stanza);
     if (first) initial_presence(core, session);
-    if (priority >= 0 && !session->live) open_letterbox(core, session);
+    // Below zero it takes no messages: what comes goes to the letterbox, which is emptied again when it returns.
+    if (priority < 0) session->live = false;
+    else if (!session->live) open_letterbox(core, session);
 }
 
 void directed(Core& core, const std::shared_ptr<Session>& session, const xmpp::Jid& to, xml::Element stanza) {
@@ -118,7 +130,7 @@ void directed(Core& core, const std::shared_ptr<Session>& session, const xmpp::J
 
 /// The contact's side of a subscription stanza, vault open.
 void receive_subscription(Core& core, Account& account, const xmpp::BareJid& from, SubscriptionType type, xml::Element stanza) {
-    if (account.blocks(xmpp::Jid(from))) return;
+    if (account.leaving || account.blocks(xmpp::Jid(from))) return;
     const auto* known = account.roster.find(from);
     const RosterItem before = known ? *known : RosterItem{};
     const auto transition = inbound(type, before.subscription);
@@ -132,7 +144,9 @@ void receive_subscription(Core& core, Account& account, const xmpp::BareJid& fro
         if (item.request.size() > 4096) item.request = "<presence type='subscribe' from='" + xml::escape(from.to_string()) + "'/>";
         Change change;
         account.roster.put(change.batch, *account.vault, from, item);
-        core.write(std::move(change), {});
+        core.write(std::move(change), [&core, account = account.shared_from_this()](store::Result r) {
+            if (!r) reread(core, account);
+        });
         if (looks_different(before, item)) push_roster_item(account, from, account.roster.find(from));
         if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, from, false);
         if (!before.subscription.from && item.subscription.from) send_presence_to(core, account, from, true);
@@ -196,7 +210,11 @@ void user_subscription(Core& core, const std::shared_ptr<Session>& session, cons
     if (item != before) {
         Change change;
         account.roster.put(change.batch, *account.vault, to, item);
-        core.write(std::move(change), core.failure_reply(stanza));
+        core.write(std::move(change), [&core, account = account.shared_from_this(), refuse = core.failure_reply(stanza)](store::Result r) {
+            if (r) return;
+            reread(core, account);
+            if (refuse) refuse(r);
+        });
         if (looks_different(before, item)) push_roster_item(account, to, account.roster.find(to));
     }
     if (before.subscription.from && !item.subscription.from) send_presence_to(core, account, to, false);
@@ -258,13 +276,17 @@ void announce_unavailable(Core& core, Session& session, const Wire& wire) {
         session.presence.reset();
     }
     session.live = false;
-    for (const auto& to : std::exchange(session.directed, {})) {
-        if (!core.is_local(to)) continue;
-        const auto account = core.open_vault(to.bare());
-        if (!account || account->blocks(xmpp::Jid(session.jid()))) continue;
-        for (const auto& [resource, target] : account->sessions)
-            if (to.is_bare() ? target->presence.has_value() : resource == to.resource())
-                target->send(addressed(wire, to.to_string()));
+    for (const auto& to : std::exchange(session.directed, {})) to_directed(core, session, to, wire);
+}
+
+void withdraw_directed(Core& core, Account& account, const Blocklist& blocklist) {
+    for (const auto& [_, session] : account.sessions) {
+        const auto wire = unavailable_stanza(session->jid());
+        std::erase_if(session->directed, [&](const xmpp::Jid& to) {
+            if (to.bare() == account.jid || !blocklist.blocks(to)) return false;
+            to_directed(core, *session, to, wire);
+            return true;
+        });
     }
 }
 
@@ -280,7 +302,8 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
         if (type_text != "error") session->send(xmpp::error_reply(stanza, {xmpp::Condition::jid_malformed}).root());
         return;
     }
-    if (session->account().blocks(*to) && type_text != "unavailable" && type_text != "error") {
+    if (session->account().blocks(*to)) {
+        if (type_text == "unavailable" || type_text == "error") return;  // what there was to take back, blocking took back
         session->send(xmpp::error_reply(stanza, {xmpp::Condition::not_acceptable, "You have blocked this address.", "blocked",
                                                  std::string(ns::blocking_errors), "cancel"}).root());
         return;
@@ -326,9 +349,10 @@ void resend_old_requests(Core& core, Account& account) {
         RosterItem item = *account.roster.find(contact);
         item.asked_at = now;
         account.roster.put(change.batch, *account.vault, contact, item);
-        send_subscription(core, account.jid, contact, SubscriptionType::subscribe);
     }
     if (!change.empty()) core.write(std::move(change), {});
+    // After the write: an answer may come at once, and changes the same rows.
+    for (const auto& contact : old) send_subscription(core, account.jid, contact, SubscriptionType::subscribe);
 }
 
 }  // namespace lethe::core

@@ -25,6 +25,9 @@ void session_unavailable(Core& core, Session& session);
 /// The same with a stanza of the user's own words; from, and no to.
 void announce_unavailable(Core& core, Session& session, const Wire& wire);
 
+/// What was sent to somebody the list blocks, though he is no subscriber, is taken back before the list counts.
+void withdraw_directed(Core& core, Account& account, const Blocklist& blocklist);
+
 /// Sends a subscription stanza in the user's name, bare JID to bare JID.
 void send_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJid& to, SubscriptionType type);
 

@@ -105,6 +105,7 @@ void Roster::erase(store::Batch& batch, const crypto::Vault& vault, const xmpp::
 }
 
 void Roster::bump(store::Batch& batch, const crypto::Vault& vault) {
+    ++changes_;
     version_ = random_version();
     const auto key = vault.settings_key(roster_version_row);
     batch.put(store::Table::settings, vault.account(), key, vault.seal(store::Table::settings, key, as_bytes(version_)));
@@ -151,10 +152,12 @@ void Blocklist::add(store::Batch& batch, const crypto::Vault& vault, const xmpp:
     batch.put(store::Table::blocklist, vault.account(), key,
               vault.seal(store::Table::blocklist, key, as_bytes(jid.to_string())));
     jids_.insert(jid);
+    ++changes_;
 }
 
 void Blocklist::remove(store::Batch& batch, const crypto::Vault& vault, const xmpp::Jid& jid) {
     if (jids_.erase(jid) == 0) return;
+    ++changes_;
     batch.erase(store::Table::blocklist, vault.account(), vault.blocklist_key(jid));
 }
 

@@ -38,6 +38,8 @@ public:
     Subscription subscription(const xmpp::BareJid& jid) const;
     /// Opaque; changes with every visible change (RFC 6121 section 2.6).
     const std::string& version() const { return version_; }
+    /// Rises with every change in memory.
+    std::uint64_t changes() const { return changes_; }
 
     /// Reading back; rows that do not open or decode are skipped and counted.
     std::size_t load(const crypto::Vault& vault, const std::vector<store::Row>& rows);
@@ -51,6 +53,7 @@ private:
     void bump(store::Batch& batch, const crypto::Vault& vault);
     std::map<xmpp::BareJid, RosterItem> items_;
     std::string version_;
+    std::uint64_t changes_ = 0;
 };
 
 /// `<item/>` of jabber:iq:roster.
@@ -59,6 +62,7 @@ void add_roster_item(xml::Element query, const xmpp::BareJid& jid, const RosterI
 class Blocklist {
 public:
     const std::set<xmpp::Jid>& jids() const { return jids_; }
+    std::uint64_t changes() const { return changes_; }  ///< rises with every change in memory
     /// XEP-0191 section 3.1: full JID, bare JID, domain/resource, domain.
     bool blocks(const xmpp::Jid& jid) const;
     std::size_t load(const crypto::Vault& vault, const std::vector<store::Row>& rows);
@@ -67,6 +71,7 @@ public:
 
 private:
     std::set<xmpp::Jid> jids_;
+    std::uint64_t changes_ = 0;
 };
 
 }  // namespace lethe::core

@@ -17,6 +17,8 @@ void Session::send(Outgoing item) {
             return;
         }
     }
+    // A stream that is closing takes nothing more; what must not be lost waits here for the end of the session.
+    if (outbox_->closed() && !item.counted && (item.delivery || item.letterbox)) return refused_.push_back(std::move(item));
     outbox_->push(std::move(item));
 }
 
@@ -29,6 +31,7 @@ void Session::taken(Outgoing& item) {
 }
 
 void Session::written(std::deque<Outgoing>& items) {
+    ++progress_;
     for (auto& item : items)
         if (!item.counted) taken(item);
     if (outbox_->empty()) request_acknowledgement();
@@ -45,6 +48,7 @@ bool Session::acknowledged(std::uint32_t h) {
     const std::uint32_t fresh = h - acknowledged_;
     if (fresh > unacknowledged_.size()) return false;
     acknowledged_ = h;
+    if (fresh > 0) ++progress_;
     request_open_ = false;
     std::deque<Outgoing> done(std::make_move_iterator(unacknowledged_.begin()),
                               std::make_move_iterator(unacknowledged_.begin() + fresh));
@@ -59,6 +63,7 @@ std::deque<Outgoing> Session::take_unconfirmed() {
     // What waits to be written and must not be lost goes back; answers and stream errors still go out.
     for (auto& item : outbox_->extract([](const Outgoing& o) { return o.delivery || o.letterbox; }))
         if (!item.counted) out.push_back(std::move(item));
+    for (auto& item : std::exchange(refused_, {})) out.push_back(std::move(item));
     for (auto& item : out)
         if (item.delivery) --item.delivery->pending;
     return out;

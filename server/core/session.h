@@ -18,6 +18,7 @@
 namespace lethe::core {
 
 class Account;
+class Turns;
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
@@ -36,6 +37,8 @@ public:
     std::size_t queued_bytes() const { return outbox_->bytes(); }
     /// Half of what the client may leave unacknowledged is under way.
     bool should_wait_for_acknowledgement() const { return unacknowledged_.size() > max_unacknowledged_ / 2; }
+    /// Rises whenever something was written or acknowledged.
+    std::uint64_t progress() const { return progress_; }
     /// The stream wrote these; without XEP-0198 that is as far as anybody can know.
     void written(std::deque<Outgoing>& items);
     /// Something reached the client for certain. Set by the core.
@@ -83,6 +86,7 @@ public:
     /// first presence tells that it has all that waited.
     bool opening = false;
     std::function<void()> on_opened;            ///< set by the stream
+    std::shared_ptr<Turns> archive_queries;     ///< answered one after the other
     bool ended = false;
     /// Messages to the bare JID reach it (RFC 6121 8.5.2).
     bool takes_messages() const { return presence && presence->priority >= 0 && live && !ended; }
@@ -99,6 +103,8 @@ private:
     std::uint32_t inbound_ = 0;          ///< stanzas received
     std::uint32_t acknowledged_ = 0;     ///< of ours, by the client
     std::deque<Outgoing> unacknowledged_;
+    std::deque<Outgoing> refused_;       ///< came when the stream was closing already
+    std::uint64_t progress_ = 0;
     std::size_t unrequested_ = 0;        ///< sent since the last <r/>
     bool request_open_ = false;
     std::multiset<std::uint32_t> held_;

@@ -29,6 +29,7 @@ using xmpp::Condition;
 using xmpp::StanzaError;
 
 constexpr std::size_t page_default = 50, page_most = 250;
+constexpr std::size_t queries_waiting = 32;  ///< of one session, behind the one that is answered
 
 void fields(core::Request& request) {
     request.responder.result([](xml::Element iq) {
@@ -151,9 +152,13 @@ asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<
 asio::awaitable<void> run(core::Core& core, Page page) {
     std::vector<core::LogItem> items;
     bool ended = page.empty, cut = false;
+    const auto turns = page.session->archive_queries;
+    auto entering = turns->enter();
+    co_await std::move(entering);
+    const core::Turn turn(turns);
     co_await core.barrier();  // what was acknowledged as stored is found
-    auto query = page.log;
-    while (!ended && !cut && items.size() <= page.max) {
+    auto query = std::exchange(page.log, core::LogQuery{.backwards = page.log.backwards});
+    while (!ended && !cut && items.size() <= page.max && !page.session->ended) {
         query.limit = page.max + 1 - items.size();  // one more than asked for tells whether the page is the last
         std::function<core::LogPage()> job = [&store = core.env.store, query] { return core::read_log(store, query); };
         auto reading = core::on_pool<core::LogPage>(core.env.io, core.env.pool, std::move(job));
@@ -169,6 +174,7 @@ asio::awaitable<void> run(core::Core& core, Page page) {
         cut = part.cut;  // a page may be shorter than asked for; it then says that it is not the last
         if (part.reached) (query.backwards ? query.before : query.after) = part.reached;
     }
+    query = {};  // the keys of its buckets do not wait for a slow reader
     if (page.session->ended) co_return;
     const bool complete = items.size() <= page.max && !cut;
     if (items.size() > page.max) items.resize(page.max);
@@ -185,6 +191,9 @@ void query(core::Request& request) {
     if (request.payload.has_attr("node")) return request.responder.error({Condition::item_not_found, "There is no such archive."});
     Page page{.session = request.session, .responder = request.responder, .query_id = std::string(request.payload.attr("queryid"))};
     if (const auto paging = read_paging(request.core, account, *rsm, page); !paging) return request.responder.error(paging.error());
+    auto& turns = request.session->archive_queries;
+    if (!turns) turns = std::make_shared<core::Turns>(request.core.env.io, queries_waiting);
+    if (turns->full()) return request.responder.error({Condition::resource_constraint, "Too many archive queries at once."});
     apply_filter(request.core, account, *filter, page.log);
     asio::co_spawn(request.core.env.io, run(request.core, std::move(page)), asio::detached);
 }

@@ -56,13 +56,13 @@ std::set<xmpp::BareJid> audience(const core::Account& account) {
     return out;
 }
 
-/// Commits the change, then answers and tells the user's other sessions; a failed one is taken back in memory.
-void commit(core::Request& request, core::Change change, std::string_view what, Jids named, core::Blocklist before) {
+/// Commits the change, then answers and tells the user's other sessions.
+void commit(core::Request& request, core::Change change, std::string_view what, Jids named) {
     auto account = request.session->account_ptr();
     request.core.write(std::move(change),
-                       [account, what, named = std::move(named), before = std::move(before), responder = request.responder](store::Result r) {
+                       [&core = request.core, account, what, named = std::move(named), responder = request.responder](store::Result r) {
                            if (!r) {
-                               account->blocklist = before;
+                               core::reread(core, account);
                                return responder.error({Condition::resource_constraint, "The server cannot store this now."});
                            }
                            responder.result();
@@ -77,14 +77,14 @@ void block(core::Request& request) {
     if (named->empty()) return request.responder.error({Condition::bad_request, "Nobody to block was named."});
     if (account.blocklist.jids().size() + named->size() > request.core.env.config.limits.blocklist_items)
         return request.responder.error({Condition::resource_constraint, "The blocklist is full."});
-    auto before = account.blocklist;
     auto after = account.blocklist;
     core::Change change;
     for (const auto& jid : *named) after.add(change.batch, *account.vault, jid);
     for (const auto& contact : audience(account))
         if (after.blocks(xmpp::Jid(contact))) core::send_presence_to(request.core, account, contact, false);
+    core::withdraw_directed(request.core, account, after);
     account.blocklist = std::move(after);
-    commit(request, std::move(change), "block", *named, std::move(before));
+    commit(request, std::move(change), "block", *named);
 }
 
 void unblock(core::Request& request) {
@@ -92,13 +92,13 @@ void unblock(core::Request& request) {
     auto named = items(request.payload);
     if (!named) return request.responder.error({Condition::jid_malformed});
     const auto shown_before = audience(account);
-    auto before = account.blocklist;
-    const Jids removed = named->empty() ? Jids(before.jids().begin(), before.jids().end()) : *named;
+    const auto& jids = account.blocklist.jids();
+    const Jids removed = named->empty() ? Jids(jids.begin(), jids.end()) : *named;
     core::Change change;
     for (const auto& jid : removed) account.blocklist.remove(change.batch, *account.vault, jid);
     for (const auto& contact : audience(account))
         if (!shown_before.contains(contact)) core::send_presence_to(request.core, account, contact, true);
-    commit(request, std::move(change), "unblock", *named, std::move(before));
+    commit(request, std::move(change), "unblock", *named);
 }
 
 }  // namespace

@@ -35,8 +35,16 @@ asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Se
     std::function<std::shared_ptr<Prepared>()> job = [password, sha_1 = core.env.config.sasl.scram_sha_1] {
         return std::make_shared<Prepared>(admin::prepare_credentials(*password, sha_1));
     };
+    const auto account = session->account_ptr();
+    std::optional<core::Turn> turn;
+    const auto turns = core.password_changes;
+    auto entering = turns->enter();
+    co_await std::move(entering);
+    turn.emplace(turns);
     auto preparing = core::on_pool<std::shared_ptr<Prepared>>(core.env.io, core.env.pool, std::move(job));
     const auto prepared = co_await std::move(preparing);
+    turn.reset();
+    account->changing_password = false;
     if (!*prepared) {
         responder.error({Condition::not_acceptable, prepared->error().text});
         co_return;
@@ -79,12 +87,18 @@ void set(core::Request& request) {
         crypto::detail::wipe(text.data(), text.size());
         return request.responder.error({Condition::not_allowed, "Only the password of your own account can be changed."});
     }
-    if (text.size() > admin::Password::longest)
+    if (text.size() > admin::Password::longest) {
+        crypto::detail::wipe(text.data(), text.size());
         return request.responder.error({Condition::not_acceptable, "The password is too long."});
+    }
     auto password = std::make_shared<admin::Password>(text);
     crypto::detail::wipe(text.data(), text.size());
     if (const auto fine = admin::check_password(*password); !fine)
         return request.responder.error({Condition::not_acceptable, fine.error().text});
+    auto& account = request.session->account();
+    if (account.changing_password || request.core.password_changes->full())
+        return request.responder.error({Condition::resource_constraint, "Another change of password is under way."});
+    account.changing_password = true;
     asio::co_spawn(request.core.env.io, change_password(request.core, request.session, std::move(password), request.responder),
                    asio::detached);
 }

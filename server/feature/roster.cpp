@@ -48,17 +48,15 @@ std::expected<core::RosterItem, xmpp::StanzaError> wanted_item(const xml::Elemen
     return item;
 }
 
-void commit(core::Request& request, core::Change change, const xmpp::BareJid& jid, std::optional<core::RosterItem> before) {
+void commit(core::Request& request, core::Change change, const xmpp::BareJid& jid) {
     auto account = request.session->account_ptr();
-    request.core.write(std::move(change), [account, jid, before = std::move(before), responder = request.responder](store::Result r) {
-        if (r) {
-            core::push_roster_item(*account, jid, account->roster.find(jid));
-            return responder.result();
+    request.core.write(std::move(change), [&core = request.core, account, jid, responder = request.responder](store::Result r) {
+        if (!r) {
+            core::reread(core, account);
+            return responder.error({Condition::resource_constraint, "The server cannot store this now."});
         }
-        core::Change undo;  // memory follows the disk; nothing of it is written
-        if (before) account->roster.put(undo.batch, *account->vault, jid, *before);
-        else account->roster.erase(undo.batch, *account->vault, jid);
-        responder.error({Condition::resource_constraint, "The server cannot store this now."});
+        core::push_roster_item(*account, jid, account->roster.find(jid));
+        responder.result();
     });
 }
 
@@ -71,7 +69,7 @@ void remove(core::Request& request, const xmpp::BareJid& jid) {
     if (before.subscription.from) core::send_presence_to(request.core, account, jid, false);
     core::Change change;
     account.roster.erase(change.batch, *account.vault, jid);
-    commit(request, std::move(change), jid, before);
+    commit(request, std::move(change), jid);
     if (before.subscription.to || before.subscription.pending_out)
         core::send_subscription(request.core, account.jid, jid, core::SubscriptionType::unsubscribe);
     if (before.subscription.from || before.subscription.pending_in)
@@ -94,10 +92,9 @@ void set(core::Request& request) {
         return request.responder.error({Condition::resource_constraint, "The contact list is full."});
     auto item = wanted_item(element, known ? *known : core::RosterItem{});
     if (!item) return request.responder.error(item.error());
-    const auto before = known ? std::optional(*known) : std::nullopt;
     core::Change change;
     account.roster.put(change.batch, *account.vault, jid, std::move(*item));
-    commit(request, std::move(change), jid, before);
+    commit(request, std::move(change), jid);
 }
 
 }  // namespace

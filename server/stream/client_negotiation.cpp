@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7, XEP-0198 acknowledgements).
-#include <asio/post.hpp>
 #include <charconv>
 
 #include "server/stream/client_stream.h"
@@ -56,8 +55,9 @@ asio::awaitable<void> ClientStream::process() {
             continue;
         }
         if (std::holds_alternative<StreamEnd>(input)) {
+            serve_held();
             if (session_) service_.core.end_session(session_);
-            begin_closing();
+            if (state_ != State::closing) begin_closing();
             break;
         }
         auto document = std::move(std::get<xml::Document>(input));
@@ -78,10 +78,10 @@ asio::awaitable<void> ClientStream::process() {
             case State::closing: break;
         }
     }
-    if (read_error_ != xml::ReadError::none && state_ != State::closing && !tls_wanted_) on_read_error(read_error_);
+    if (read_error_ == xml::ReadError::none || tls_wanted_) co_return;
+    serve_held();
+    finish(condition_of(read_error_));
 }
-
-void ClientStream::on_read_error(xml::ReadError error) { finish(condition_of(error)); }
 
 void ClientStream::open_reply() {
     if (std::exchange(replied_, true)) return;
@@ -166,8 +166,8 @@ void ClientStream::login_reply(Login::Reply reply) {
     switch (reply.kind) {
         case Login::Reply::Kind::challenge: return push(sasl_element("challenge", reply.text));
         case Login::Reply::Kind::success:
-            log_login(retention::Event::login, reply.account);
-            account_ = std::move(reply.account);
+            log_login(retention::Event::login, reply.proof->account);
+            proof_ = std::move(reply.proof);
             vault_ = std::move(reply.vault);
             login_.reset();
             push(sasl_element("success", reply.text));
@@ -201,19 +201,24 @@ asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
 asio::awaitable<void> ClientStream::bind(xml::Document request) {
     auto iq = request.root();
     const auto refuse = [&](xmpp::StanzaError error) { push(xml::serialize(xmpp::error_reply(iq, error).root())); };
-    const auto to = iq.has_attr("to") ? xmpp::Jid::parse(iq.attr("to")) : xmpp::Jid(*account_);
-    if (!to || (*to != xmpp::Jid(*account_) && *to != xmpp::Jid(service_.core.domain))) {
+    const auto to = iq.has_attr("to") ? xmpp::Jid::parse(iq.attr("to")) : xmpp::Jid(proof_->account);
+    if (!to || (*to != xmpp::Jid(proof_->account) && *to != xmpp::Jid(service_.core.domain))) {
         refuse({xmpp::Condition::bad_request, "A resource is bound at the server."});
         co_return;
     }
     auto wanted = iq.first_child().child("resource", ns::bind).text();
     if (wanted.empty()) wanted = random_hex(8);
-    const auto jid = xmpp::FullJid::make(*account_, wanted);
+    const auto jid = xmpp::FullJid::make(proof_->account, wanted);
     if (!jid) {
         refuse({xmpp::Condition::bad_request, "The resource is not allowed."});
         co_return;
     }
-    auto opening = core::open_account(service_.core, *account_, vault_);
+    // Other sessions ended when the account was changed; one that had not begun yet ends here.
+    if (!service_.authenticator.still_holds(*proof_)) {
+        finish(StreamCondition::reset, "The account was changed, log in again");
+        co_return;
+    }
+    auto opening = core::open_account(service_.core, proof_->account, vault_);
     auto account = co_await std::move(opening);
     if (!account || state_ == State::closing) {
         if (account) service_.core.close_if_unused(account);
@@ -229,10 +234,7 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     session_ = std::make_shared<core::Session>(*jid, account, outbox_, limits_.sm_unacked);
     session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
         const auto self = weak.lock();
-        if (!self) return;
-        self->finish(condition, text);
-        // Not here: whoever kicks may be in the middle of a walk over the account's sessions.
-        asio::post(self->service_.core.env.io, [self] { self->service_.core.end_session(self->session_); });
+        if (self) self->finish(condition, text);
     };
     session_->on_opened = [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->release_held();
@@ -258,7 +260,7 @@ bool ClientStream::hold_back(xml::Document& document) {
     if (!session_->opening || root.is("a", ns::sm)) return false;
     if (held_.size() >= most_held) {
         release_held();
-        return false;
+        if (!session_->opening) return false;
     }
     held_.push_back(std::move(document));
     return true;
@@ -274,6 +276,16 @@ void ClientStream::release_held() {
             held_.push_front(std::move(document));
             return;
         }
+        on_bound(std::move(document));
+    }
+}
+
+/// The client is gone or about to be: what it said before counts, in its order.
+void ClientStream::serve_held() {
+    while (!held_.empty() && state_ == State::bound) {
+        session_->opening = false;
+        auto document = std::move(held_.front());
+        held_.pop_front();
         on_bound(std::move(document));
     }
 }

@@ -4,6 +4,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <algorithm>
@@ -62,6 +63,7 @@ void ClientStream::start(std::function<void()> on_end) {
     asio::co_spawn(io, watch_deadline(), [self](std::exception_ptr) {});
     asio::co_spawn(io, write_loop(), [self](std::exception_ptr) {});
     asio::co_spawn(io, run(), [self](std::exception_ptr) {
+        self->serve_held();
         self->stream_.close();
         self->outbox_->wake = nullptr;
         self->outbox_->close();
@@ -141,8 +143,10 @@ asio::awaitable<void> ClientStream::drained() {
 }
 
 asio::awaitable<bool> ClientStream::handshake() {
+    handshaking_ = true;
     auto operation = stream_.start_tls(service_.tls, service_.core.env.pool);
     const auto done = co_await std::move(operation);
+    handshaking_ = false;
     if (!done) co_return false;
     login_ = std::make_unique<Login>(service_.authenticator, channel_binding());
     co_return true;
@@ -158,10 +162,14 @@ asio::awaitable<void> ClientStream::run() {
         if (!co_await std::move(reading)) co_return;
         auto processing = process();
         co_await std::move(processing);
+        // Only now: stanzas that were read take far more memory than their bytes did.
+        auto slowing = slow_down();
+        co_await std::move(slowing);
         if (!tls_wanted_ || state_ == State::closing) continue;
         tls_wanted_ = false;
         auto draining = drained();
         co_await std::move(draining);
+        if (state_ == State::closing) continue;
         auto operation = handshake();
         if (!co_await std::move(operation)) co_return;
         restart(State::header_secure);
@@ -184,13 +192,13 @@ asio::awaitable<bool> ClientStream::read_some() {
     }
     const auto error = reader_->feed(std::string_view(buffer.data(), *got));
     if (error != xml::ReadError::none) read_error_ = error;
-    auto slowing = slow_down(*got);
-    co_await std::move(slowing);
+    arrived_ = *got;
     co_return true;
 }
 
-asio::awaitable<void> ClientStream::slow_down(std::size_t bytes) {
-    if (limits_.c2s_bytes_per_second == 0) co_return;
+asio::awaitable<void> ClientStream::slow_down() {
+    const auto bytes = std::exchange(arrived_, 0);
+    if (limits_.c2s_bytes_per_second == 0 || state_ == State::closing) co_return;
     const auto rate = static_cast<double>(limits_.c2s_bytes_per_second);
     const auto now = steady_clock::now();
     const double passed = std::chrono::duration<double>(now - allowance_at_).count();
@@ -216,6 +224,10 @@ void ClientStream::restart(State next) {
 
 void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text) {
     if (state_ == State::closing) return;
+    if (handshaking_) {
+        state_ = State::closing;
+        return stream_.close();
+    }
     open_reply();
     push(xmpp::stream_error(condition, text));
     begin_closing();
@@ -226,8 +238,11 @@ void ClientStream::begin_closing() {
     state_ = State::closing;
     outbox_->close();
     deadline_.expires_after(closing_time);
+    if (!session_) return;
+    // Not here: whoever ends it may be in the middle of a walk over the account's sessions.
+    asio::post(service_.core.env.io, [self = shared_from_this()] { self->service_.core.end_session(self->session_); });
     // The watch ended when the session began.
-    if (session_) asio::co_spawn(service_.core.env.io, watch_deadline(), [self = shared_from_this()](std::exception_ptr) {});
+    asio::co_spawn(service_.core.env.io, watch_deadline(), [self = shared_from_this()](std::exception_ptr) {});
 }
 
 }  // namespace lethe::stream

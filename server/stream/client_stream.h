@@ -58,7 +58,7 @@ private:
     asio::awaitable<bool> handshake();
     asio::awaitable<void> drained();
     asio::awaitable<bool> read_some();
-    asio::awaitable<void> slow_down(std::size_t bytes);
+    asio::awaitable<void> slow_down();
     asio::awaitable<void> process();
 
     void on_header(const xml::StreamHeader& header);
@@ -72,8 +72,8 @@ private:
     void on_bound(xml::Document document);
     bool hold_back(xml::Document& document);
     void release_held();
+    void serve_held();
     void on_acknowledgement(const xml::Element& element);
-    void on_read_error(xml::ReadError error);
 
     void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
     void open_reply();
@@ -89,6 +89,7 @@ private:
     bool replied_ = false;       ///< our stream header is out
     bool tls_wanted_ = false;
     bool writing_ = false;
+    bool handshaking_ = false;   ///< the connection may only be closed
     std::unique_ptr<xml::Reader> reader_;
     std::deque<Input> inbox_;
     std::deque<xml::Document> held_;  ///< stanzas of a session whose letterbox is being emptied (core::Session::opening)
@@ -97,11 +98,12 @@ private:
     asio::steady_timer wake_;      ///< the writer waits here
     asio::steady_timer deadline_;  ///< negotiation, and later the end
     std::size_t unauthenticated_bytes_ = 0;
+    std::size_t arrived_ = 0;      ///< by the last read
     double allowance_ = 0;         ///< bytes that may be read now (limits.c2s_bytes_per_second)
     std::chrono::steady_clock::time_point allowance_at_;
     unsigned failures_ = 0;
     std::unique_ptr<Login> login_;
-    std::optional<xmpp::BareJid> account_;
+    std::optional<Authenticator::Proof> proof_;   ///< from <success/> on
     std::shared_ptr<const crypto::Vault> vault_;  ///< from <success/> to bind
     std::shared_ptr<core::Session> session_;
     std::function<void()> on_end_;

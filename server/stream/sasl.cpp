@@ -104,6 +104,11 @@ Authenticator::Found Authenticator::look_up(std::string_view username, Mechanism
     return found;
 }
 
+bool Authenticator::still_holds(const Proof& proof) const {
+    const auto now = look_up(proof.account.local(), proof.mechanism);
+    return now.account && now.credential.stored_key == proof.stored_key && !operations_.busy(now.id);
+}
+
 Login::Reply Login::fail(std::string_view why) {
     exchange_.reset();
     awaited_.clear();
@@ -158,7 +163,8 @@ Login::Reply Login::respond(std::string_view payload) {
     auto vault = std::make_shared<const crypto::Vault>(found_.id, *secret);
     if (vault->public_key() != found_.owner) return fail("temporary-auth-failure");
     exchange_.reset();
-    return {Reply::Kind::success, xmpp::base64::encode(as_bytes(result->server_final)), {}, found_.account, std::move(vault)};
+    return {Reply::Kind::success, xmpp::base64::encode(as_bytes(result->server_final)), {},
+            Authenticator::Proof{*found_.account, found_.credential.mechanism, found_.credential.stored_key}, std::move(vault)};
 }
 
 }  // namespace lethe::stream

@@ -39,6 +39,15 @@ public:
     };
     Found look_up(std::string_view username, crypto::Mechanism mechanism) const;
 
+    /// What a login has proved.
+    struct Proof {
+        xmpp::BareJid account;
+        crypto::Mechanism mechanism;
+        Bytes stored_key;
+    };
+    /// It would succeed again: no other password since, not suspended, reset or erased, and nothing of the kind under way.
+    bool still_holds(const Proof& proof) const;
+
 private:
     friend class Login;
     const store::Store& store_;
@@ -56,7 +65,7 @@ public:
         enum class Kind { challenge, success, failure } kind;
         std::string text;                                  ///< base64 of challenge or success, or the failure condition
         std::optional<xmpp::BareJid> tried = {};           ///< whose login failed, if the name was an address
-        std::optional<xmpp::BareJid> account = {};         ///< success
+        std::optional<Authenticator::Proof> proof = {};    ///< success
         std::shared_ptr<const crypto::Vault> vault = {};   ///< success
     };
     Login(const Authenticator& authenticator, xmpp::scram::ChannelBinding binding) : authenticator_(authenticator), binding_(std::move(binding)) {}

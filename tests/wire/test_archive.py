@@ -299,6 +299,20 @@ class Access(ArchiveCase):
         self.assertEqual((6, 2), (len(results["a"]), len(results["b"])))
         self.assertEqual(results["a"][:2], results["b"])
 
+    def test_a_client_that_asks_too_much_at_once_is_told_to_wait(self):
+        (reader, writer), count = self.conversation(3)[:2], 100
+        query = "<iq type='set' id='q{0}'><query xmlns='urn:xmpp:mam:2' queryid='{0}'/></iq>"
+        reader.send_bytes("".join(query.format(n) for n in range(count)))
+        answers = {}
+        while len(answers) < count:
+            stanza = reader.next()
+            if stanza.name == "iq":
+                answers[stanza.get("id")] = stanza
+        refused = [a for a in answers.values() if a.type == "error"]
+        self.assertEqual({"resource-constraint"}, {a.condition for a in refused})
+        self.assertGreaterEqual(count - len(refused), 16, "ordinary clients ask for several conversations at once")
+        reader.asks_ok("<iq type='set'><query xmlns='urn:xmpp:mam:2'/></iq>")
+
     def test_the_feature_is_announced_by_the_account(self):
         client = self.session(self.account())
         answer = client.asks_ok(f"<iq type='get' to='{client.jid}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")

@@ -146,6 +146,19 @@ class Inbound(BlockingCase):
         alice.collect()
         self.assertEqual(1, len([s for s in bob.collect() if s.name == "message"]))
 
+    def test_who_was_shown_presence_directly_sees_the_blocker_leave_once_and_no_more(self):
+        alice, bob = self.pair()
+        alice.sends(f"<presence to='{bob.full}'/>")
+        bob.receives(f"<presence from='{alice.full}' to='{bob.full}'/>")
+        alice.asks_ok(f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{bob.jid}'/></block></iq>")
+        bob.receives(f"<presence from='{alice.full}' to='{bob.full}' type='unavailable'/>")
+        bob.sends(f"<message to='{alice.full}' type='groupchat'><body>x</body></message>")
+        self.assertEqual("service-unavailable", bob.next().condition)
+        alice.sends(f"<presence to='{bob.full}' type='unavailable'/>")
+        alice.receives_nothing()
+        alice.leaves()
+        bob.receives_nothing()
+
     def test_a_friends_iqs_stop_at_the_block(self):
         alice, bob = self.pair(befriended=True)
         bob.asks_ok(block(alice.jid))

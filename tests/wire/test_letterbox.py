@@ -180,6 +180,50 @@ class Durability(LetterboxCase):
             self.assertEqual(seen[stanza.get("id")], stanza.stanza_id, "a repetition must be recognisable")
 
 
+class SeveralSessions(LetterboxCase):
+    def test_who_stops_and_takes_messages_again_gets_what_came_between(self):
+        sender, bob = self.sender(), self.account()
+        client = self.opens(bob)
+        client.goes_online(priority=-1)
+        self.send(sender, bob.jid, ["m1", "m2"])
+        client.receives_nothing()
+        self.assertEqual(["m1", "m2"], self.ids(client.goes_online(priority=1)))
+        self.send(sender, bob.jid, ["m3"])
+        self.assertEqual(["m3"], self.ids(client.collect()))
+
+    def test_what_one_session_acknowledges_does_not_take_away_what_another_never_did(self):
+        sender, bob = self.sender(), self.account()
+        self.send(sender, bob.jid, ["m1"])
+        first = self.opens(bob, "first", sm=True)
+        self.assertEqual(["m1"], self.ids(first.at_login))
+        first.goes_online(priority=-1)
+        self.send(sender, bob.jid, ["m2"])
+        second = self.opens(bob, "second", sm=True)
+        self.assertEqual(["m2"], self.ids(second.at_login))
+        second.ack()
+        second.collect()
+        second.leaves()
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(["m1"], self.ids(self.opens(bob).at_login))
+
+    def test_what_comes_while_a_stream_ends_waits(self):
+        """A client without acknowledgements whose stream has an error and that has not closed its side yet."""
+        sender, bob = self.sender(), self.account()
+        client = self.opens(bob)
+        client.send_bytes("<message></iq>")
+        client.receives_end("not-well-formed")
+        self.assertEqual([], self.send(sender, bob.jid, ["m1"]))
+        self.assertEqual(["m1"], self.ids(self.opens(bob, "other").at_login))
+
+    def test_what_is_said_behind_the_first_presence_counts_though_the_stream_ends(self):
+        alice, bob = self.account(), self.online(self.account(), "r")
+        for number, end in enumerate(("</stream:stream>", "</broken>")):
+            client = self.session(alice)
+            client.send_bytes(f"<presence/><message to='{bob.jid}' id='m{number}' type='chat'><body>x</body></message>{end}")
+            self.assertEqual(f"m{number}", bob.next().get("id"))
+
+
 class Storing(LetterboxCase):
     def test_what_is_stored_and_what_is_not(self):
         """(what, type, content, in the letterbox, in the archive); nothing of it is answered."""

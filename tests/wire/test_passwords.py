@@ -177,6 +177,18 @@ class ByAnAdmin(PasswordCase):
         self.server.restart()
         self.assert_fails(account)
 
+    def test_a_login_that_has_no_session_yet_ends_with_the_account(self):
+        commands = {"suspend": ("suspend",), "erase": ("erase",), "reset": ("reset", "--password-stdin")}
+        for what, arguments in commands.items():
+            with self.subTest(what):
+                account = self.account()
+                client = self.client(account)
+                client.secure()
+                client.authenticate()
+                self.server.ctl("account", arguments[0], account.jid, *arguments[1:], stdin=NEW + "\n")
+                client.send_bytes("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+                client.receives_end("reset")
+
     def test_the_same_while_the_server_is_down(self):
         reset, erased = self.furnished()[0], self.furnished()[0]
         self.server.stop()

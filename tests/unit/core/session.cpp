@@ -94,6 +94,17 @@ TEST_SUITE("core/session") {
         CHECK(delivery->pending == 0);
         CHECK_FALSE(delivery->taken);
     }
+    TEST_CASE("what comes for a stream that is closing already comes back too") {
+        Bench b;
+        auto delivery = std::make_shared<Delivery>();
+        b.outbox->close();
+        b.session->send({.bytes = make_wire("<message/>"), .delivery = delivery});
+        CHECK(delivery->pending == 1);
+        CHECK(b.session->take_unconfirmed().size() == 1);
+        CHECK(delivery->pending == 0);
+        CHECK_FALSE(delivery->taken);
+        CHECK(b.session->take_unconfirmed().empty());
+    }
     TEST_CASE("a client that leaves too much unacknowledged is ended") {
         Bench b;
         std::optional<xmpp::StreamCondition> end;
