@@ -56,6 +56,20 @@ inline int pbkdf2_hmac(mbedtls_md_type_t md, const unsigned char* password, std:
 #endif
 }
 
+/// The serial number of a certificate to be written: a positive number, big-endian, at most 20 bytes; 0 on success.
+inline int set_serial(mbedtls_x509write_cert* crt, std::span<unsigned char> serial) {
+#if MBEDTLS_VERSION_NUMBER >= 0x03040000
+    return mbedtls_x509write_crt_set_serial_raw(crt, serial.data(), serial.size());
+#else
+    mbedtls_mpi number;
+    mbedtls_mpi_init(&number);
+    int rc = mbedtls_mpi_read_binary(&number, serial.data(), serial.size());
+    if (rc == 0) rc = mbedtls_x509write_crt_set_serial(crt, &number);
+    mbedtls_mpi_free(&number);
+    return rc;
+#endif
+}
+
 /// Parses a private key without passphrase. PEM must end with a NUL that `size` counts.
 inline int parse_key(mbedtls_pk_context* key, const unsigned char* bytes, std::size_t size, Rng rng) {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000

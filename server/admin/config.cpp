@@ -94,9 +94,9 @@ void read_tls(Section s, Config::Tls& tls) {
     if (!minimum) return;
     if (*minimum != "1.2" && *minimum != "1.3")
         s.error("minimum", "this is not a version of TLS that can be asked for; write \"1.2\" or \"1.3\"");
-    else if (*minimum == "1.3" && !mbedtls_compat::is_v3)
+    else if (*minimum == "1.3" && !mbedtls_compat::has_tls13)
         s.error("minimum",
-                "this program was built with mbedTLS 2.28, which does not know TLS 1.3; write \"1.2\"");
+                "this program was built with an mbedTLS that does not know TLS 1.3; write \"1.2\"");
     tls.minimum = *minimum;
 }
 

@@ -21,7 +21,7 @@ LAYERS = {
     "server/feature": SERVER_ALL,
     "server/stream": SERVER_ALL,
     "server": SERVER_ALL,
-    "tools": ["server/admin", "retention", "store", "crypto", "server/xmpp", "server/xml", "server/net"],
+    "tools": ["server/admin", "retention", "store", "crypto", "server/xmpp", "server/xml", "server/net", "server/mbedtls_compat.h"],
     "tests": SERVER_ALL + ["tools"],
 }
 

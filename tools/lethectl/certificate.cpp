@@ -16,6 +16,7 @@
 
 #include "crypto/account.h"
 #include "crypto/secret.h"
+#include "server/mbedtls_compat.h"
 #include "server/xmpp/precis.h"
 
 namespace lethe::lethectl {
@@ -41,12 +42,6 @@ struct Writer {
     Writer() { mbedtls_x509write_crt_init(&context); }
     ~Writer() { mbedtls_x509write_crt_free(&context); }
     Writer(const Writer&) = delete;
-};
-struct Number {
-    mbedtls_mpi value;
-    Number() { mbedtls_mpi_init(&value); }
-    ~Number() { mbedtls_mpi_free(&value); }
-    Number(const Number&) = delete;
 };
 
 /// One DER element. By hand, since mbedTLS 2.28 writes no alternative names; contents here are far below 64
@@ -112,7 +107,6 @@ int describe(mbedtls_x509write_cert& crt, Key& key, const Names& names, std::int
     std::array<unsigned char, 16> bytes{};
     crypto::random_bytes(bytes);
     bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);  // positive, and of full length
-    Number serial;
     const std::string subject = "CN=" + names.common;
     const auto from = utc(now - slack), until = utc(now + certificate_days * day);
     const auto extension = [&](const char* oid, std::size_t oid_size, std::string_view value) {
@@ -123,8 +117,7 @@ int describe(mbedtls_x509write_cert& crt, Key& key, const Names& names, std::int
     mbedtls_x509write_crt_set_md_alg(&crt, MBEDTLS_MD_SHA256);
     mbedtls_x509write_crt_set_subject_key(&crt, &key.context);
     mbedtls_x509write_crt_set_issuer_key(&crt, &key.context);
-    int rc = mbedtls_mpi_read_binary(&serial.value, bytes.data(), bytes.size());
-    if (rc == 0) rc = mbedtls_x509write_crt_set_serial(&crt, &serial.value);
+    int rc = mbedtls_compat::set_serial(&crt, bytes);
     if (rc == 0) rc = mbedtls_x509write_crt_set_subject_name(&crt, subject.c_str());
     if (rc == 0) rc = mbedtls_x509write_crt_set_issuer_name(&crt, subject.c_str());
     if (rc == 0) rc = mbedtls_x509write_crt_set_validity(&crt, from.c_str(), until.c_str());

@@ -45,10 +45,20 @@ NewFiles::~NewFiles() {
     }
 }
 
-std::expected<void, std::string> NewFiles::directory(const std::filesystem::path& path) {
+std::expected<void, std::string> NewFiles::parents(const std::filesystem::path& path) {
+    std::filesystem::path first_new;
     std::error_code error;
+    for (auto above = path.parent_path(); !above.empty() && !std::filesystem::exists(above, error) && !error;
+         above = above.parent_path())
+        first_new = above;
     std::filesystem::create_directories(path.parent_path(), error);
     if (error) return fail(path.parent_path(), "cannot be made", error.value());
+    if (!first_new.empty()) made_.push_back(first_new);
+    return {};
+}
+
+std::expected<void, std::string> NewFiles::directory(const std::filesystem::path& path) {
+    if (auto above = parents(path); !above) return above;
     if (mkdir(path.c_str(), 0700) == 0) {
         made_.push_back(path);
         return {};

@@ -14,7 +14,9 @@ public:
     NewFiles() = default;
     NewFiles(const NewFiles&) = delete;
     ~NewFiles();
-    /// Mode 0700; its parents as usual. One that exists is taken if it is nobody else's.
+    /// What is missing of the directories above it, with the usual mode.
+    std::expected<void, std::string> parents(const std::filesystem::path& path);
+    /// Mode 0700; its parents too. One that exists is taken if it is nobody else's.
     std::expected<void, std::string> directory(const std::filesystem::path& path);
     /// Mode 0600, synced. Fails if the path exists.
     std::expected<void, std::string> file(const std::filesystem::path& path, std::string_view content);

@@ -48,6 +48,16 @@ bool is_inside(const fs::path& inner, const fs::path& outer) {
     return end == outer.end();
 }
 
+Outcome refuse_full(const fs::path& data) {
+    std::error_code error;
+    const bool full = fs::exists(data, error) && !fs::is_empty(data, error);
+    if (error)
+        return system_failure(data.string() + " cannot be used as data directory (" + error.message() + ")");
+    if (!full) return {};
+    return refused(data.string() +
+                   " is not empty, and nothing is overwritten; move it away, or choose another --data-dir");
+}
+
 Outcome refuse_existing(const Plan& plan) {
     for (const auto* path : {&plan.config, &plan.policy, &plan.node_key, &plan.certificate, &plan.tls_key}) {
         std::error_code error;
@@ -59,16 +69,7 @@ Outcome refuse_existing(const Plan& plan) {
         if (found.type() == fs::file_type::none)
             return system_failure(path->string() + " cannot be examined (" + error.message() + ")");
     }
-    std::error_code error;
-    if (fs::exists(plan.data, error) && !fs::is_empty(plan.data, error) && !error)
-        return std::unexpected(Failure{
-            Status::refused,
-            plan.data.string() +
-                " is not empty, and nothing is overwritten; move it away, or choose another --data-dir"});
-    if (error)
-        return system_failure(plan.data.string() + " cannot be used as data directory (" + error.message() +
-                              ")");
-    return {};
+    return refuse_full(plan.data);
 }
 
 std::expected<Plan, Failure> make_plan(const InitOptions& options) {
@@ -118,10 +119,10 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate) {
     if (!node_key) return system_failure(node_key.error());
     files.add(plan.node_key);
 
+    if (!step(files.parents(plan.data))) return system_failure(done.error());
+    // Asked again, since what is cleared away below must be nobody else's.
+    if (const auto free = refuse_full(plan.data); !free) return free;
     std::error_code error;
-    fs::create_directories(plan.data.parent_path(), error);
-    if (error)
-        return system_failure(plan.data.parent_path().string() + " cannot be made (" + error.message() + ")");
     const bool data_is_new = !fs::exists(plan.data, error);
     if (const auto created = store::Store::create(plan.data, crypto::NodeKeys(*node_key)); !created) {
         // It was empty, so what is in it now is a store half made.

@@ -187,6 +187,11 @@ class Init(LethectlCase):
         self.assertIn(self.data, done.err)
         self.assertEqual(sorted(os.listdir(self.dir)), ["file", "open"])
         self.assertEqual(os.listdir(self.data), [])
+        # Nor do the directories above, where they were made for this.
+        self.config_dir = self.path("some/new/place")
+        done = self.ask()
+        self.assertEqual(done.code, 3, done)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["file", "open"])
 
     def test_the_place_of_config_is_the_default_place(self):
         done = run("--config", self.config, "init", "--domain", "chat.example", "--data-dir", self.data)
