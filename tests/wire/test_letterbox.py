@@ -203,6 +203,7 @@ class SeveralSessions(LetterboxCase):
         second.ack()
         second.collect()
         second.leaves()
+        self.send(sender, self.account().jid, ["later"])  # acknowledged: what was queued before it is stored
         self.server.kill()
         self.server.start()
         self.assertEqual(["m1"], self.ids(self.opens(bob).at_login))
