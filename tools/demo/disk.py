@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The looking of tools/quickstart: at the disk, at ports, at the settings to enter in a client.
 
-Usage: disk.py search DIRECTORY DOMAIN | expire DIRECTORY | settings DIRECTORY DOMAIN NEW | ports ADDRESS | listening DIRECTORY
+Usage: disk.py search DIRECTORY DOMAIN | expire DIRECTORY | settings DIRECTORY DOMAIN LETHECTL NEW | ports ADDRESS | listening DIRECTORY
 """
 import base64
 import hashlib
@@ -96,7 +96,7 @@ def expire(directory):
     return 0
 
 
-def settings(directory, domain, new):
+def settings(directory, domain, lethectl, new):
     (host, port), (_, port_tls) = story.places(directory)
     listen = story.config(directory)["listen"]["c2s"][0].rsplit(":", 1)[0].strip("[]")
     certificate = pathlib.Path(directory) / "config" / "tls" / "cert.pem"
@@ -109,7 +109,7 @@ def settings(directory, domain, new):
              ("", ":".join(f"{b:02X}" for b in hashlib.sha256(der).digest())),
              ("", str(certificate)),
              ("Profanity", f"/connect alice@{domain} server {host} port {port} tls trust"),
-             ("more accounts", f"build/tools/lethectl --config {directory}/config/lethe.toml account add NAME@{domain}")]
+             ("more accounts", f"{lethectl} --config {directory}/config/lethe.toml account add NAME@{domain}")]
     print("Enter this in your client (README.md says where, for Conversations, Gajim, Dino and Profanity):")
     for label, value in rows:
         print(f"  {label:14}{value}")
@@ -146,4 +146,7 @@ def listening(directory):
 
 
 if __name__ == "__main__":
-    sys.exit({"search": search, "expire": expire, "settings": settings, "ports": ports, "listening": listening}[sys.argv[1]](*sys.argv[2:]))
+    try:
+        sys.exit({"search": search, "expire": expire, "settings": settings, "ports": ports, "listening": listening}[sys.argv[1]](*sys.argv[2:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
