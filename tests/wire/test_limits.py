@@ -185,7 +185,7 @@ class SlowReader(WireCase):
 
     def test_who_does_not_read_is_disconnected_and_nobody_else_waits(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))
-        bob.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        bob.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         alice.enable_sm()
         body = "x" * 100000
         for number in range(100):
