@@ -33,6 +33,8 @@ struct Policy {
         std::vector<std::string> contact, languages;
     } service;
     Keep archive, letterbox, subscriptions;
+    std::vector<Keep> archive_choices;  ///< what a user may pick instead of archive, longest first; Keep{} is "0"
+    Keep change_notice;                 ///< a looser policy takes effect only after this
     std::uint64_t letterbox_max_messages = 1000, letterbox_max_bytes = 16u << 20;
     std::string registration = "closed";
     std::optional<std::uint64_t> max_accounts;
