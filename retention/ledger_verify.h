@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What anybody can check of a ledger with the published key alone. It proves that this key signed these lines in this order, and nothing about
+// copies of the data elsewhere. Pure: no file, no clock; safe on hostile text.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "retention/ledger_line.h"
+
+namespace lethe::retention {
+
+enum class LedgerFault {
+    not_a_line,     ///< not in the form that LEDGER.md describes
+    not_begun,      ///< the first line is not a `begin` of this key
+    bad_signature,  ///< not signed by this key
+    broken_chain,   ///< the hash of the line before is another: a line was dropped, put in or edited
+    wrong_number,   ///< lines were dropped or put in
+    back_dated,     ///< earlier than the line before, and no clock was accepted
+    swept_wrong,    ///< swept_to lies behind an earlier one of its class, or in the line's future
+    torn_end        ///< the text does not end with a newline
+};
+std::string_view to_string(LedgerFault);
+
+struct LedgerFinding {
+    std::uint64_t line = 0;  ///< 1 is the first
+    LedgerFault fault = LedgerFault::not_a_line;
+    std::string text;        ///< one sentence; repeats nothing of the line
+};
+
+struct LedgerReport {
+    static constexpr std::size_t most_findings = 100;
+    std::vector<LedgerFinding> findings;  ///< in the order of the lines; empty: the ledger holds
+    std::uint64_t findings_in_all = 0;
+    std::uint64_t lines = 0;
+    Time last_time = 0;                   ///< of the last good line
+    Digest head{};                        ///< digest_of(the last line)
+    std::map<std::string, Time, std::less<>> swept_to;  ///< per class, the furthest of all good lines
+    std::vector<std::string> alarms;      ///< words, in order, each once
+    std::uint64_t repaired = 0, clocks_accepted = 0;
+    std::optional<Digest> policy;         ///< the last one in force
+    bool holds() const { return findings_in_all == 0; }
+};
+
+/// A torn end is a finding for a copy at rest; of a file that a live server is writing, give only whole lines.
+LedgerReport verify_ledger(std::string_view text, const crypto::LedgerPublicKey& key);
+/// The key that the first line names: tells that the file is consistent, not whose it is.
+std::optional<crypto::LedgerPublicKey> key_in_ledger(std::string_view text);
+
+}  // namespace lethe::retention
