@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The worked examples of store/FORMAT.md, byte by byte.
+#include <algorithm>
 #include <sodium.h>
 
 #include "store/environment.h"
@@ -79,8 +80,8 @@ TEST_SUITE("store/format") {
         for (std::size_t length = 0; length < row.size(); ++length) {
             CHECK(!format::decode_info(ByteView(row).first(length)));
         }
-        auto longer = row;
-        longer.push_back(0);
+        Bytes longer(row.size() + 1);
+        std::copy(row.begin(), row.end(), longer.begin());
         CHECK(!format::decode_info(longer));
     }
 
