@@ -62,6 +62,9 @@ void add_state(std::vector<CatalogueRow>& rows) {
                     "format version, version of the rules for addresses, the highest bucket number used so "
                     "far in each class",
                     Reader::disk, "as long as the data directory", "removing the data directory"});
+    rows.push_back({"policy", "DATA/state.mdb, table policy",
+                    "the policy in force, the one announced and from when on it holds, and the last announcements: all of it public",
+                    Reader::disk, "as long as the data directory", "removing the data directory"});
     rows.push_back(
         {"keyring", "DATA/keyring",
          "one key for each account and each bucket, and the span of each bucket, sealed under the node key",

@@ -29,6 +29,8 @@ enum class Event : std::uint8_t {
     listening,
     listen_failed,
     policy_loaded,
+    policy_announced,
+    policy_problem,
     login,
     login_failed,
     stream_error,

@@ -31,6 +31,8 @@ constexpr std::array table{
     EVENT(listening, "a port is open", listener_address, listener_port, service),
     EVENT(listen_failed, "a port could not be opened", listener_address, listener_port, service, system_code),
     EVENT(policy_loaded, "a policy is in force"),
+    EVENT(policy_announced, "a looser policy was announced and waits for the end of its notice"),
+    EVENT(policy_problem, "the policy file cannot be used, or what is in force cannot be stored"),
     EVENT(login, "a login succeeded", remote, who, FieldSpec{word, "mechanism", "the SASL mechanism"}),
     EVENT(login_failed, "a login failed; the account is the one that was asked for, whether it exists or not",
           remote, who, FieldSpec{word, "reason", "the SASL error condition"},

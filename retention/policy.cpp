@@ -86,6 +86,30 @@ std::expected<Keep, std::string> parse_keep(std::string_view text) {
     return Keep{.micros = value * found->micros, .unlimited = false};
 }
 
+bool longer(const Keep& a, const Keep& b) {
+    if (a.unlimited || b.unlimited) return a.unlimited && !b.unlimited;
+    return a.micros > b.micros;
+}
+
+std::expected<Keep, std::string> parse_choice(std::string_view text, const std::optional<Keep>& keep) {
+    constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> most{{{"s", 59}, {"min", 59}, {"h", 23}, {"d", 99}}};
+    const auto parsed = parse_keep(text);
+    if (!parsed || !parsed->stored() || (keep && *parsed == *keep)) return parsed;
+    const auto refuse = [&](const std::string& why) {
+        return std::unexpected('"' + std::string(text) + "\" is no choice; " + why);
+    };
+    if (parsed->unlimited) return refuse("write \"unlimited\" for archive.keep too, or a time");
+    const std::string right = to_string(*parsed);
+    const auto fits = [&](const auto& unit) {
+        const std::size_t digits = right.find_first_not_of("0123456789");
+        return right.substr(digits) == unit.first && std::stoll(right) <= unit.second;
+    };
+    if (std::ranges::none_of(most, fits))
+        return refuse("write 1 to 59 s, 1 to 59 min, 1 to 23 h or 1 to 99 d, or \"0\"");
+    if (right != text) return refuse("write \"" + right + '"');
+    return parsed;
+}
+
 std::string to_string(const Keep& keep) {
     if (keep.unlimited) return "unlimited";
     if (keep.micros <= 0) return "0";

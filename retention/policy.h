@@ -33,7 +33,7 @@ struct Policy {
         std::vector<std::string> contact, languages;
     } service;
     Keep archive, letterbox, subscriptions;
-    std::vector<Keep> archive_choices;  ///< what a user may pick instead of archive, longest first; Keep{} is "0"
+    std::vector<Keep> archive_choices;  ///< what a user may pick instead of archive, longest first; Keep{} is "0"; at most most_choices
     Keep change_notice;                 ///< a looser policy takes effect only after this
     std::uint64_t letterbox_max_messages = 1000, letterbox_max_bytes = 16u << 20;
     std::string registration = "closed";
@@ -56,5 +56,11 @@ std::expected<Policy, std::vector<FileError>> load_policy(const std::string& pat
 
 /// "90d", "24h", "10min", "20s", "2w", "0", "unlimited".
 std::expected<Keep, std::string> parse_keep(std::string_view text);
+
+inline constexpr std::size_t most_choices = 3;  ///< each is a class with buckets of its own
+/// A span that a user may pick for the archive: "0", or 1 to 59 s, 1 to 59 min, 1 to 23 h, 1 to 99 d written in the largest unit
+/// that fits it, so that a class's name says its span and no two names mean the same; or `keep` itself, however it is written.
+std::expected<Keep, std::string> parse_choice(std::string_view text, const std::optional<Keep>& keep = {});
+bool longer(const Keep& a, const Keep& b);
 
 }  // namespace lethe::retention

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t longest_text = 500;  // these are shown on one line of a page and in a form field
 
 /// The only value that a key of something not built yet may have, as it is written in the file.
-enum class Null { zero_span, zero, no, empty_list, none, off, empty_text };
+enum class Null { zero_span, zero, no, none, off, empty_text };
 
 struct Unbuilt {
     std::string_view section, key;
@@ -23,7 +23,6 @@ struct Unbuilt {
     std::string_view what;  ///< "uploads are"
 };
 constexpr std::array unbuilt{
-    Unbuilt{"archive", "choices", Null::empty_list, "choices of one's own are"},
     Unbuilt{"accounts", "inactive_after", Null::zero_span, "erasing inactive accounts is"},
     Unbuilt{"accounts", "last_seen", Null::none, "last-seen weeks are"},
     Unbuilt{"uploads", "keep", Null::zero_span, "uploads are"},
@@ -39,7 +38,6 @@ constexpr std::array unbuilt{
     Unbuilt{"federation", "onion", Null::no, "federation is"},
     Unbuilt{"backup", "every", Null::zero_span, "backup is"},
     Unbuilt{"backup", "keep", Null::zero_span, "backup is"},
-    Unbuilt{"change", "notice", Null::zero_span, "notice periods are"},
 };
 
 std::string_view written(Null null) {
@@ -50,8 +48,6 @@ std::string_view written(Null null) {
             return "0";
         case Null::no:
             return "false";
-        case Null::empty_list:
-            return "[]";
         case Null::none:
             return "\"none\"";
         case Null::off:
@@ -71,8 +67,6 @@ bool is_null(TomlSection& section, std::string_view key, Null null) {
             return section.integer(key).value_or(0) == 0;
         case Null::no:
             return !section.boolean(key).value_or(false);
-        case Null::empty_list:
-            return section.strings(key).value_or(std::vector<std::string>{}).empty();
         case Null::none:
             return section.string(key).value_or("none") == "none";
         case Null::off:
@@ -181,6 +175,50 @@ std::optional<Keep> read_declared(TomlSection& section) {
             ".keep is not declared; what is not declared is not stored, so say it: write keep = \"0\" in [" +
             section.path() + "], or a time such as \"7d\"");
     return section.keep("keep");
+}
+
+/// No choice keeps longer than the archive itself, so that archive.keep stays the longest of all promises.
+void read_choices(TomlSection& section, std::optional<Keep> keep, std::vector<Keep>& out) {
+    const auto list = section.strings("choices");
+    if (!list || list->empty()) return;
+    const std::string name = "archive.choices";
+    if (keep && !keep->stored())
+        section.error("choices", name + " contradicts archive.keep = \"0\", which stores nothing; leave it out");
+    if (list->size() > most_choices)
+        section.error("choices", name + " has " + std::to_string(list->size()) + " choices; offer at most " +
+                                     std::to_string(most_choices));
+    for (std::size_t i = 0; i < list->size(); ++i) {
+        const std::string& text = (*list)[i];
+        const auto choice = parse_choice(text, keep);
+        if (!choice)
+            section.error("choices", i, name + ": " + choice.error());
+        else if (std::ranges::find(out, *choice) != out.end())
+            section.error("choices", i, name + ": \"" + text + "\" is listed twice; remove one of them");
+        else if (keep && keep->stored() && longer(*choice, *keep))
+            section.error("choices", i,
+                          name + ": \"" + text + "\" is longer than archive.keep = \"" + to_string(*keep) +
+                              "\"; write a shorter choice or a longer keep");
+        else
+            out.push_back(*choice);
+    }
+    std::ranges::sort(out, longer);
+}
+
+void read_archive(TomlSection section, Policy& policy) {
+    const auto keep = read_declared(section);
+    policy.archive = keep.value_or(Keep{});
+    read_choices(section, keep, policy.archive_choices);
+}
+
+void read_change(TomlSection section, Policy& policy) {
+    const auto notice = section.keep("notice");
+    if (!notice) return;
+    if (notice->unlimited)
+        section.error("notice",
+                      "change.notice = \"unlimited\" would never end; write the time that users have before a "
+                      "looser policy is obeyed, such as \"14d\"");
+    else
+        policy.change_notice = *notice;
 }
 
 void read_letterbox(TomlSection section, Policy& policy) {
@@ -304,9 +342,7 @@ std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std
     Policy policy;
     TomlSection root = file->root();
     read_service(root.section("service"), policy.service);
-    TomlSection archive = root.section("archive");
-    policy.archive = read_declared(archive).value_or(Keep{});
-    refuse_unbuilt(archive, "archive");
+    read_archive(root.section("archive"), policy);
     read_letterbox(root.section("letterbox"), policy);
     policy.subscriptions =
         root.section("subscriptions")
@@ -314,8 +350,9 @@ std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std
             .value_or(Keep{.micros = 90 * std::int64_t{86'400'000'000}, .unlimited = false});
     read_accounts(root.section("accounts"), policy);
     read_log(root.section("log"), policy);
+    read_change(root.section("change"), policy);
     for (const std::string_view name :
-         {"uploads", "rooms", "profile", "messages", "metrics", "federation", "backup", "change"})
+         {"uploads", "rooms", "profile", "messages", "metrics", "federation", "backup"})
         refuse_unbuilt(root.section(name), name);
     auto errors = file->finish();
     if (!errors.empty()) return std::unexpected(std::move(errors));

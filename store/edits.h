@@ -44,6 +44,7 @@ struct Change {
     std::vector<LogEdit> logs;
     std::vector<StateEdit> rows;
     std::optional<AccountEdit> account;
+    std::optional<Bytes> policy_standing = {};
 };
 struct CreateBucket {
     BucketId id;

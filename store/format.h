@@ -16,12 +16,15 @@ namespace lethe::store::format {
 inline constexpr std::uint32_t version = 1;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
-inline constexpr std::array<const char*, 5> state_tables{"meta", "accounts", "roster", "blocklist",
-                                                         "settings"};
+inline constexpr std::array<const char*, 6> state_tables{"meta",      "accounts", "roster",
+                                                         "blocklist", "settings", "policy"};
 inline constexpr std::array<const char*, 3> bucket_tables{"info", "heads", "entries"};
-enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings };
+enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings, policy };
 enum BucketTable : std::size_t { info, heads, entries };
 StateTable state_table(Table table);
+
+/// The only row of policy.
+inline constexpr std::string_view key_standing = "standing";
 
 // Keys of meta.
 inline constexpr std::string_view key_format = "format";

@@ -94,7 +94,7 @@ void Group::commit_buckets() {
 void Group::commit_state() {
     std::vector<Member*> members;
     for (auto& member : members_) {
-        if (member.result && (!member.change.rows.empty() || member.change.account))
+        if (member.result && (!member.change.rows.empty() || member.change.account || member.change.policy_standing))
             members.push_back(&member);
     }
     commit_one(engine_.state_path(), state_layout(), std::move(members),
@@ -102,6 +102,10 @@ void Group::commit_state() {
                    for (const auto& edit : member.change.rows) {
                        const int code = edit.value ? txn.put(edit.table, edit.key, edit.value->view())
                                                    : txn.erase(edit.table, edit.key);
+                       if (code != 0) return code;
+                   }
+                   if (const auto& standing = member.change.policy_standing) {
+                       const int code = txn.put(format::policy, as_bytes(format::key_standing), *standing);
                        if (code != 0) return code;
                    }
                    return member.change.account ? apply_account(txn, member) : 0;

@@ -79,6 +79,18 @@ std::expected<std::optional<Sealed>, Error> Store::row(Table table, const Accoun
     return out;
 }
 
+std::expected<std::optional<Bytes>, Error> Store::policy_standing() const {
+    std::optional<Bytes> out;
+    const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
+        const auto value = txn.get(format::policy, as_bytes(format::key_standing));
+        if (!value) return value.error();
+        if (*value) out.emplace((*value)->begin(), (*value)->end());
+        return 0;
+    });
+    if (code != 0) return std::unexpected(to_error(code));
+    return out;
+}
+
 std::expected<crypto::BucketKey, Error> Store::bucket_key(const BucketId& id) const {
     const auto entry = impl_->buckets.find(id);
     if (!entry || entry->state != BucketTable::State::alive) {

@@ -63,6 +63,10 @@ void Store::write(Batch batch, Completion done) {
         {Change{std::move(batch.impl_->logs), std::move(batch.impl_->rows), {}}, std::move(done)});
 }
 
+void Store::put_policy_standing(Bytes standing, Completion done) {
+    impl_->writer->enqueue({Change{{}, {}, {}, std::move(standing)}, std::move(done)});
+}
+
 void Store::barrier(Completion done) { impl_->writer->enqueue({Change{}, std::move(done)}); }
 
 namespace {

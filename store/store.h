@@ -114,6 +114,10 @@ public:
     static bool in_use(const std::filesystem::path& data);
 
     void write(Batch batch, Completion done);
+    /// The policy in force and the one announced, as retention/policy_change.h encodes them. Public text, not sealed; one row, so
+    /// that it is replaced whole or not at all. Empty before it was first written.
+    std::expected<std::optional<Bytes>, Error> policy_standing() const;
+    void put_policy_standing(Bytes standing, Completion done);
     /// Completes when everything queued before it has.
     void barrier(Completion done);
 

@@ -15,7 +15,7 @@ struct CommandRow {
     std::string_view name;
     bool account, password;
 };
-constexpr std::array<CommandRow, 8> commands{{
+constexpr std::array<CommandRow, 9> commands{{
     {Command::account_add, "account add", true, true},
     {Command::account_reset, "account reset", true, true},
     {Command::account_suspend, "account suspend", true, false},
@@ -24,6 +24,7 @@ constexpr std::array<CommandRow, 8> commands{{
     {Command::account_count, "account count", false, false},
     {Command::sweep, "sweep", false, false},
     {Command::status, "status", false, false},
+    {Command::policy_show, "policy show", false, false},
 }};
 
 Failure bad_request(std::string text) { return {Status::usage, std::move(text)}; }
@@ -244,6 +245,8 @@ void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer a
             return handler.sweep(std::move(answer));
         case Command::status:
             return handler.status(std::move(answer));
+        case Command::policy_show:
+            return handler.policy(std::move(answer));
     }
 }
 

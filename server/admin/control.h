@@ -25,7 +25,7 @@ namespace lethe::admin {
 
 /// A request line with its newline: room for a password and an address in which every byte is escaped.
 inline constexpr std::size_t longest_request = 24 * 1024;
-inline constexpr std::size_t longest_reply = 64 * 1024;
+inline constexpr std::size_t longest_reply = 512 * 1024;  ///< room for two policies
 
 enum class Command : std::uint8_t {
     account_add,
@@ -35,7 +35,8 @@ enum class Command : std::uint8_t {
     account_erase,
     account_count,
     sweep,
-    status
+    status,
+    policy_show
 };
 std::string_view to_string(Command);  ///< as on lethectl's command line, e.g. "account add"
 
@@ -75,6 +76,7 @@ public:
     virtual void count(Answer answer) = 0;
     virtual void sweep(Answer answer) = 0;
     virtual void status(Answer answer) = 0;
+    virtual void policy(Answer answer) = 0;
 };
 
 void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer answer);

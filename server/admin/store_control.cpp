@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "retention/policy_change.h"
 #include "server/xmpp/datetime.h"
 
 namespace lethe::admin {
@@ -135,6 +136,27 @@ void StoreControlHandler::status(Answer answer) {
     facts.emplace_back("overdue", static_cast<std::int64_t>(overdue() + stuck_buckets()));
     facts.emplace_back("quarantined", static_cast<std::int64_t>(options_.store.quarantined().size()));
     status_extra(facts);
+    answer(std::move(facts));
+}
+
+void StoreControlHandler::policy(Answer answer) {
+    const auto refuse = [&](std::string text) { answer(std::unexpected(Failure{Status::refused, std::move(text)})); };
+    const auto row = options_.store.policy_standing();
+    if (!row) return answer(std::unexpected(Failure{Status::system, "the policy kept in state.mdb cannot be read; check the disk"}));
+    if (!*row) return refuse("no server has run with this data directory yet, so no policy is in force; start it, or look at the file itself");
+    auto standing = retention::PolicyStanding::decode(**row);
+    if (!standing)
+        return refuse("the policy kept in state.mdb cannot be used (" + standing.error() + "); use the program version that wrote it");
+    standing->advance(options_.clock.now());
+    const auto& text = standing->in_force().text;
+    Facts facts{{"in_force", text}, {"in_force_hash", retention::policy_hash(text)}};
+    if (const auto& next = standing->announced()) {
+        facts.emplace_back("announced", next->policy.text);
+        facts.emplace_back("announced_hash", retention::policy_hash(next->policy.text));
+        facts.emplace_back("announced_at", xmpp::format_datetime(next->announced_at));
+        facts.emplace_back("effective_at", xmpp::format_datetime(next->effective_at));
+    }
+    facts.emplace_back("serial", static_cast<std::int64_t>(standing->serial()));
     answer(std::move(facts));
 }
 

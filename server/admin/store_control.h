@@ -42,6 +42,8 @@ public:
     void count(Answer answer) override;
     void sweep(Answer answer) override;
     void status(Answer answer) override;
+    /// in_force, in_force_hash; if a policy waits announced, announced_hash, announced_at, effective_at; serial.
+    void policy(Answer answer) override;
 
 protected:
     /// Before reset, suspend or erase is queued. The server ends the account's sessions, so that nothing of

@@ -28,6 +28,12 @@ int sweep(const Common& common);
 int status(const Common& common);
 
 int check_policy(const std::string& file);
+/// 0: nothing in `after` is looser than in `before`; 1: something is.
+int diff_policies(const Common& common, const std::string& before, const std::string& after);
+int show_policy(const Common& common);
+enum class PageKind { text, markdown, html };
+/// Of a file, or without one of the policy in force and the one announced.
+int render_policy(const Common& common, PageKind kind, const std::string& file);
 int show_catalogue(const Common& common);
 
 }  // namespace lethe::lethectl

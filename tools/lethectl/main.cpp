@@ -17,7 +17,8 @@ struct Line {
     InitOptions init;
     std::string config_dir;
     std::string account;
-    std::string file;
+    std::string file, other_file;
+    PageKind page = PageKind::text;
     bool password_stdin = false;
     Action action;
 };
@@ -99,6 +100,26 @@ void add_rest(CLI::App& app, Line& line) {
                           "Check a policy file and explain each mistake; exit status 1 if there is one",
                           "lethectl policy check policy.toml", [&line] { return check_policy(line.file); });
     check->add_option("FILE", line.file, "the policy")->required()->type_name("");
+
+    auto* diff = command(*policy, line, "diff",
+                         "Print each key that differs between two policies and which way it goes: tighter (acts at once), looser (acts after the "
+                         "notice that OLD promises), or no promise (acts at once). Exit status 1 if anything is looser.",
+                         "lethectl policy diff policy.toml new-policy.toml", [&line] { return diff_policies(line.common, line.file, line.other_file); });
+    diff->add_option("OLD", line.file, "the policy that users know")->required()->type_name("");
+    diff->add_option("NEW", line.other_file, "the policy to come")->required()->type_name("");
+    add_json(diff, line);
+    add_json(command(*policy, line, "show", "Print the policy that the server obeys, and the one that waits for the end of its notice",
+                     "lethectl policy show", [&line] { return show_policy(line.common); }),
+             line);
+    auto* render = command(*policy, line, "render",
+                           "Print a policy as a page for people, in the languages that it names: what is stored, for how long, who can read it",
+                           "lethectl policy render --html policy.toml > policy.html", [&line] { return render_policy(line.common, line.page, line.file); });
+    render->add_option("FILE", line.file, "the policy; default: the one in force, with what is announced")->type_name("");
+    auto* kind = render->add_option_group("format");
+    kind->add_flag_callback("--text", [&line] { line.page = PageKind::text; }, "plain text (the default)");
+    kind->add_flag_callback("--markdown", [&line] { line.page = PageKind::markdown; }, "Markdown");
+    kind->add_flag_callback("--html", [&line] { line.page = PageKind::html; }, "one HTML file without scripts that loads nothing");
+    kind->require_option(0, 1);
 
     add_json(command(app, line, "catalogue",
                      "Print what is stored, who can read it, how long it is kept and what erases it",

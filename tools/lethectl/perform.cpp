@@ -14,6 +14,7 @@
 #include "crypto/account.h"
 #include "retention/buckets.h"
 #include "retention/log.h"
+#include "retention/policy_change.h"
 #include "server/admin/control_client.h"
 #include "server/admin/store_control.h"
 #include "store/store.h"
@@ -105,6 +106,14 @@ Reply from_directory(const admin::Config& config, admin::Request request) {
     if (!opened) return system_failure(opened.error().text);
     store::Store& store = **opened;
     const retention::SystemClock clock;
+    if (sweeping) {
+        // What the file loosens waits for its notice; what it tightens acts at once. The next start of the server writes that down.
+        auto kept = store.policy_standing();
+        if (!kept) return system_failure("the policy kept in state.mdb cannot be read; check the disk");
+        auto obeyed = retention::policy_at_rest(*kept, std::move(*policy), clock.now());
+        if (!obeyed) return system_failure(obeyed.error());
+        policy = std::move(*obeyed);
+    }
     admin::Operations operations({store, keys, policy ? policy->max_accounts : std::nullopt});
     std::size_t stuck = 0;
     std::unique_ptr<retention::Buckets> buckets;

@@ -37,6 +37,7 @@ public:
     void count(Answer answer) override { note("count", {}, {}, answer); }
     void sweep(Answer answer) override { note("sweep", {}, {}, answer); }
     void status(Answer answer) override { note("status", {}, {}, answer); }
+    void policy(Answer answer) override { note("policy", {}, {}, answer); }
 
 private:
     void note(std::string what, std::string_view account, std::string_view password, Answer& answer) {
@@ -74,7 +75,7 @@ TEST_SUITE("admin/control") {
             CHECK(back->account == "romeo@chat.example");
             CHECK(back->password.empty());
         }
-        for (const auto command : {Command::account_count, Command::sweep, Command::status}) {
+        for (const auto command : {Command::account_count, Command::sweep, Command::status, Command::policy_show}) {
             const auto back = decode_request(encode(request(command)));
             REQUIRE(back.has_value());
             CHECK(back->command == command);
@@ -214,10 +215,11 @@ TEST_SUITE("admin/control") {
         ask(request(Command::account_count));
         ask(request(Command::sweep));
         ask(request(Command::status));
+        ask(request(Command::policy_show));
         CHECK(handler.asked == std::vector<std::string>{"add|a@b|one", "reset|a@b|two", "suspend|c@b|",
                                                         "unsuspend|d@b|", "erase|e@b|", "count||", "sweep||",
-                                                        "status||"});
-        CHECK(answers == 8);
+                                                        "status||", "policy||"});
+        CHECK(answers == 9);
     }
 }
 

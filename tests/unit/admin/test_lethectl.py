@@ -15,7 +15,7 @@ import lethectl_case
 from lethectl_case import LethectlCase, PlayedServer, on_terminal, run
 
 COMMANDS = [["init"], ["account"], ["account", "add"], ["account", "reset"], ["account", "suspend"], ["account", "unsuspend"],
-            ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["catalogue"], ["sweep"], ["status"]]
+            ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"]]
 
 
 class Usage(LethectlCase):

@@ -71,7 +71,7 @@ TEST_SUITE("retention/catalogue") {
     TEST_CASE("the tables of the store are all there") {
         const auto rows = catalogue(keeps("24h"));
         for (const char* table : {"table accounts", "table roster", "table blocklist", "table settings",
-                                  "table meta", "tables info, heads, entries"})
+                                  "table meta", "table policy", "tables info, heads, entries"})
             CHECK_MESSAGE(std::ranges::any_of(rows,
                                               [&](const CatalogueRow& r) {
                                                   return r.where.find(table) != std::string_view::npos;

@@ -203,6 +203,28 @@ TEST_SUITE("retention/policy") {
         CHECK(rules(policy, "login_failed")->address == Treatment::network);
     }
 
+    TEST_CASE("choices are kept longest first, however they are listed; archive.keep may be among them as it is written") {
+        const auto choices = [](const std::string& keep, const std::string& list) {
+            std::string text = smallest;
+            text.replace(text.find("[archive]\nkeep = \"0\""), 20, "[archive]\nkeep = \"" + keep + "\"\nchoices = " + list);
+            std::vector<std::string> out;
+            for (const Keep& k : parsed(text).archive_choices) out.push_back(to_string(k));
+            return out;
+        };
+        using List = std::vector<std::string>;
+        CHECK(choices("7d", "[\"0\", \"7d\", \"1d\"]") == List{"7d", "1d", "0"});
+        CHECK(choices("1w", "[\"1w\"]") == List{"7d"});
+        CHECK(choices("90min", "[\"90min\", \"59s\", \"59min\"]") == List{"90min", "59min", "59s"});
+        CHECK(choices("unlimited", "[\"unlimited\", \"99d\", \"23h\"]") == List{"unlimited", "99d", "23h"});
+        CHECK(choices("7d", "[]").empty());
+    }
+
+    TEST_CASE("a notice is a span of time, and none if it is not declared") {
+        CHECK(parsed(smallest + "[change]\nnotice = \"14d\"\n").change_notice == parse_keep("14d").value());
+        CHECK(parsed(smallest + "[change]\nnotice = \"0\"\n").change_notice == Keep{});
+        CHECK(parsed(smallest).change_notice == Keep{});
+    }
+
     TEST_CASE("a file that cannot be read is an error that names it") {
         const auto missing = load_policy("/nonexistent/policy.toml");
         REQUIRE_FALSE(missing.has_value());

@@ -6,6 +6,21 @@ using namespace lethe::store;
 using namespace lethe::store::test;
 
 TEST_SUITE("store/store") {
+    TEST_CASE("the standing of the policy is nothing at first, then the last one written, after a reopening too") {
+        const TemporaryDirectory dir;
+        auto store = fresh(dir);
+        REQUIRE(store->policy_standing());
+        CHECK_FALSE(*store->policy_standing());
+        const Bytes large(200'000, 0x5a), small{1, 2, 3};  // larger than a page, and than any two policies
+        for (const Bytes& standing : {large, small}) {
+            REQUIRE(succeeds([&](Completion done) { store->put_policy_standing(standing, std::move(done)); }));
+            CHECK(**store->policy_standing() == standing);
+        }
+        store.reset();
+        store = open(dir.data());
+        CHECK(**store->policy_standing() == small);
+    }
+
     TEST_CASE("what was written is there, and after a reopening too") {
         const TemporaryDirectory dir;
         auto store = fresh(dir);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Which policy is in force, and which one waits for the end of its notice.
+//
+// A file is offered at start and whenever it is read again. What it makes tighter is in force at once; if anything is looser, the whole
+// file is announced and takes effect after the notice that the policy in force so far promised. A file that loosens nothing takes
+// the place of whatever was announced. Only one announcement stands at a time: a further loosening starts the notice again, a file
+// that takes part of the announced one back keeps its date.
+//
+// A value: take a copy, offer, store encode() (one row of state.mdb, so a crash leaves the old standing or the new one), then use the copy.
+// Pure; any thread. A policy that waits is told to users by serial number: each account remembers the last one it was told.
+#pragma once
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/bytes.h"
+#include "retention/clock.h"
+#include "retention/policy.h"
+#include "retention/policy_keys.h"
+
+namespace lethe::retention {
+
+struct Announcement {
+    std::uint32_t serial = 0;  ///< from 1, never used twice
+    Time announced_at = 0, effective_at = 0;
+    Policy policy;  ///< as it will be in force; its text is the file's
+};
+
+class PolicyStanding {
+public:
+    /// The first policy of a data directory: nothing was promised before it.
+    static PolicyStanding first(Policy file);
+    /// The error is a sentence that says what is wrong with the row.
+    static std::expected<PolicyStanding, std::string> decode(ByteView bytes);
+    Bytes encode() const;
+
+    enum class Outcome {
+        nothing,    ///< it is in force, or announced, already
+        in_force,   ///< it acts from now on, all of it
+        announced,  ///< its tighter parts act from now on, the rest waits
+    };
+    /// Precondition: advance(now) was called.
+    Outcome offer(Policy file, Time now);
+    /// What was announced is in force if its time has come; true if so.
+    bool advance(Time now);
+
+    const Policy& in_force() const { return in_force_; }
+    const std::optional<Announcement>& announced() const { return announced_; }
+    std::uint32_t serial() const { return serial_; }  ///< of the last announcement ever, 0 if there was none
+
+    /// What somebody who was last told of `told` has to know: how the promises known then differ from the newest ones, and from when on
+    /// they hold. Empty if everything was told, or was taken back since.
+    struct News {
+        Time effective_at = 0;
+        std::vector<KeyChange> changes;
+    };
+    std::optional<News> news_since(std::uint32_t told) const;
+
+private:
+    /// What was announced and not taken back, for accounts that come late. Canonical texts.
+    struct Past {
+        std::uint32_t serial = 0;
+        Time effective_at = 0;
+        std::string before, after;
+    };
+    void announce(Policy file, Time now, Time effective_at, const Policy& before);
+
+    Policy in_force_;
+    std::optional<Announcement> announced_;
+    std::uint32_t serial_ = 0;
+    std::vector<Past> past_;  ///< oldest first
+};
+
+/// What a process that only looks after a directory at rest has to obey: the standing stored there and the file, neither written back.
+/// Empty `stored`: the file alone. The error is a sentence.
+std::expected<Policy, std::string> policy_at_rest(const std::optional<Bytes>& stored, Policy file, Time now);
+
+}  // namespace lethe::retention

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the page says, in each language. How it is written down: render_page.h.
+#include "retention/render.h"
+
+#include <utility>
+
+#include "retention/catalogue.h"
+#include "retention/render_page.h"
+
+namespace lethe::retention {
+
+namespace {
+
+using namespace page;
+
+class Author {
+public:
+    Author(const Page& what, Language language) : what_(what), policy_(what.policy), language_(language) {}
+
+    Part write() {
+        introduction();
+        in_short();
+        log_lines();
+        changes_to_come();
+        catalogue_table();
+        add(Heading{2, say("The policy itself", "Die Richtlinie selbst")});
+        add(Paragraph{say("This file is what the server obeys, byte for byte.", "Dieser Datei gehorcht der Server, Byte für Byte.")});
+        add(Verbatim{policy_.text});
+        return std::move(part_);
+    }
+
+private:
+    std::string say(std::string_view english, std::string_view german_text) const { return std::string(language_ == Language::de ? german_text : english); }
+    /// A sentence of the catalogue.
+    std::string say(std::string_view english) const {
+        const auto other = language_ == Language::de ? german(english) : std::string_view();
+        return std::string(other.empty() ? english : other);
+    }
+    std::string said(const Keep& keep) const { return spoken(keep, language_); }
+    void add(Block block) { part_.blocks.push_back(std::move(block)); }
+
+    void introduction() {
+        const auto& service = policy_.service;
+        add(Heading{1, service.name + ": " + say("what is stored, for how long, and who can read it", "was gespeichert wird, wie lange, und wer es lesen kann")});
+        Facts facts;
+        facts.rows.emplace_back(say("Operator", "Betreiber"), service.operator_name);
+        for (const auto& contact : service.contact) facts.rows.emplace_back(say("Contact", "Kontakt"), contact);
+        if (!service.jurisdiction.empty()) facts.rows.emplace_back(say("Jurisdiction", "Gerichtsbarkeit"), service.jurisdiction);
+        if (!service.terms_url.empty()) facts.rows.emplace_back(say("Terms", "Bedingungen"), service.terms_url);
+        add(std::move(facts));
+        add(Paragraph{say("What is not named here is not stored. At the end of its time data is destroyed by overwriting its key: the operator cannot bring it back.",
+                          "Was hier nicht genannt ist, wird nicht gespeichert. Am Ende ihrer Zeit werden Daten zerstört, indem ihr Schlüssel überschrieben wird: auch der "
+                          "Betreiber kann sie nicht zurückholen.")});
+    }
+
+    std::string archive_kept() const {
+        std::string out = said(policy_.archive);
+        if (policy_.archive_choices.empty()) return out;
+        out += say("; you can choose: ", "; Sie können wählen: ");
+        bool first = true;
+        for (const Keep& choice : policy_.archive_choices) out += (std::exchange(first, false) ? "" : ", ") + said(choice);
+        return out;
+    }
+
+    std::string letterbox_kept() const {
+        std::string out = said(policy_.letterbox);
+        if (policy_.letterbox.stored())
+            out += say("; at most ", "; höchstens ") + std::to_string(policy_.letterbox_max_messages) + say(" messages or ", " Nachrichten oder ") +
+                   std::to_string(policy_.letterbox_max_bytes) + " Bytes";
+        return out;
+    }
+
+    void in_short() {
+        add(Heading{2, say("In short", "In Kürze")});
+        const std::string owner = say("only the owner's login"), anyone = say("anyone with the disk");
+        const std::string archive = say("messages that your devices can fetch again", "Nachrichten, die Ihre Geräte nachladen können");
+        const std::string letterbox = say("messages that wait while you are away", "Nachrichten, die warten, während Sie abwesend sind");
+        const std::string requests = say("contact requests that wait while you are away", "Kontaktanfragen, die warten, während Sie abwesend sind");
+        const std::string log = say("log of the server", "Protokoll des Servers");
+        add(Picture{say("How long what is kept", "Was wie lange aufbewahrt wird"),
+                    {{archive, said(policy_.archive), policy_.archive},
+                     {letterbox, said(policy_.letterbox), policy_.letterbox},
+                     {requests, said(policy_.subscriptions), policy_.subscriptions},
+                     {log, said(policy_.log.keep), policy_.log.keep}}});
+        Table table{say("How long what is kept, and who can read it", "Was wie lange aufbewahrt wird, und wer es lesen kann"),
+                    {say("what", "was"), say("kept", "aufbewahrt"), say("can be read by", "lesbar für")},
+                    {{archive, archive_kept(), owner},
+                     {letterbox, letterbox_kept(), owner},
+                     {requests, said(policy_.subscriptions), owner},
+                     {say("contact list, blocklist, settings", "Kontaktliste, Sperrliste, Einstellungen"), say("until changed or erased"), owner},
+                     {say("the account itself", "das Konto selbst"), say("until changed or erased"), say("anyone with the disk and the node key")},
+                     {log, said(policy_.log.keep) + say(" (events of their own below)", " (eigene Ereignisse unten)"), anyone}}};
+        add(std::move(table));
+    }
+
+    void log_lines() {
+        add(Heading{2, say("What the log says", "Was das Protokoll sagt")});
+        const auto word = [this](Treatment t) { return spoken_value('"' + std::string(to_string(t)) + '"', language_); };
+        Table table{say("Events of the log", "Ereignisse des Protokolls"),
+                    {say("event", "Ereignis"), say("means", "bedeutet"), say("kept", "aufbewahrt"), say("address", "Adresse"), say("account", "Konto"), say("contact", "Kontakt")},
+                    {}};
+        for (const EventSpec& event : event_table()) {
+            const LogRules& rules = rules_for(policy_, event);
+            if (!rules.keep.stored()) continue;
+            const auto field = [&](FieldKind kind, Treatment t) { return event.carries(kind) ? word(t) : "–"; };
+            table.rows.push_back({std::string(event.name), say(event.meaning), said(rules.keep), field(FieldKind::address, rules.address),
+                                  field(FieldKind::account, rules.account), field(FieldKind::peer, rules.peer)});
+        }
+        if (table.rows.empty()) return add(Paragraph{say("Nothing: there is no log.", "Nichts: es gibt kein Protokoll.")});
+        add(Paragraph{say("A line can hold nothing but the time, the event and these fields. A network is an address cut to its /24 or /48; a pseudonym changes with every log "
+                          "file and nobody can turn it back. Addresses of listening ports are the server's own.",
+                          "Eine Zeile kann nichts enthalten als die Zeit, das Ereignis und diese Felder. Ein Netz ist eine auf /24 oder /48 gekürzte Adresse; ein Pseudonym "
+                          "wechselt mit jeder Protokolldatei, und niemand kann es zurückrechnen. Adressen offener Ports sind die des Servers selbst.")});
+        add(std::move(table));
+    }
+
+    void changes_to_come() {
+        add(Heading{2, say("When this changes", "Wenn sich das ändert")});
+        add(Paragraph{policy_.change_notice.stored()
+                          ? say("A stricter policy is obeyed at once, also for what is stored already. A looser one is announced, to every user at the next login, and obeyed only after ",
+                                "Eine strengere Richtlinie gilt sofort, auch für bereits Gespeichertes. Eine lockerere wird angekündigt, jedem Benutzer bei der nächsten Anmeldung, und gilt erst nach Ablauf von: ") +
+                                said(policy_.change_notice) + say(". Data keeps the deadline it got when it arrived.", ". Daten behalten die Frist, die sie bei ihrer Ankunft bekamen.")
+                          : say("A stricter policy is obeyed at once, also for what is stored already; a looser one at once too, for what arrives from then on. Users are told at their next login.",
+                                "Eine strengere Richtlinie gilt sofort, auch für bereits Gespeichertes; eine lockerere ebenfalls sofort, für das, was von da an ankommt. Benutzer erfahren es bei der nächsten Anmeldung.")});
+        if (!what_.announced) return;
+        add(Paragraph{say("Announced, and in force from ", "Angekündigt und in Kraft ab ") + spoken(what_.announced->effective_at, language_) + ":"});
+        Table table{say("Announced changes", "Angekündigte Änderungen"), {say("what", "was"), say("now", "jetzt"), say("then", "dann")}, {}};
+        for (const auto& change : changes(policy_, what_.announced->policy))
+            table.rows.push_back({spoken_key(change.key, language_), spoken_value(change.from, language_), spoken_value(change.to, language_)});
+        add(std::move(table));
+    }
+
+    /// "7d", "archive: 7d; letterbox: not stored", or a sentence.
+    std::string lifetime(std::string_view text) const {
+        if (const auto known = german(text); language_ == Language::de && !known.empty()) return std::string(known);
+        std::string out;
+        while (!text.empty()) {
+            const std::size_t end = std::min(text.find("; "), text.size());
+            std::string_view piece = text.substr(0, end);
+            if (!out.empty()) out += "; ";
+            if (const std::size_t colon = piece.find(": "); colon != std::string_view::npos) {
+                out += say(piece.substr(0, colon)) + ": ";
+                piece.remove_prefix(colon + 2);
+            }
+            const auto keep = piece == "not stored" ? Keep{} : parse_keep(piece);
+            out += keep ? said(*keep) : say(piece);
+            text.remove_prefix(std::min(end + 2, text.size()));
+        }
+        return out;
+    }
+
+    void catalogue_table() {
+        add(Heading{2, say("Everything that is stored", "Alles, was gespeichert wird")});
+        add(Paragraph{say("DATA is the server's data directory, CONFIG its configuration. Who holds the disk and the node key still cannot read what only a login opens.",
+                          "DATA ist das Datenverzeichnis des Servers, CONFIG seine Konfiguration. Wer die Platte und den Knotenschlüssel hat, kann noch immer nicht lesen, was nur eine Anmeldung öffnet.")});
+        Table table{say("The catalogue", "Das Verzeichnis"),
+                    {say("what", "was"), say("holds", "enthält"), say("where", "wo"), say("can be read by", "lesbar für"), say("kept", "aufbewahrt"), say("erased by", "gelöscht durch")},
+                    {}};
+        for (const auto& row : catalogue(policy_))
+            table.rows.push_back({say(row.name), say(row.fields), std::string(row.where), say(to_string(row.reader)), lifetime(row.lifetime), say(row.erased_by)});
+        add(std::move(table));
+    }
+
+    const Page& what_;
+    const Policy& policy_;
+    Language language_;
+    Part part_{.language = language_, .blocks = {}};
+};
+
+}  // namespace
+
+std::string render(const Page& page, PageFormat format) {
+    std::vector<Part> parts;
+    for (const Language language : languages_of(page.policy)) parts.push_back(Author(page, language).write());
+    switch (format) {
+        case PageFormat::text: return write_text(parts);
+        case PageFormat::markdown: return write_markdown(parts);
+        case PageFormat::html: break;
+    }
+    return write_html(parts, page.policy.service.name);
+}
+
+}  // namespace lethe::retention

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The catalogue and the log's events in German. A test holds this table against both.
+#include <array>
+#include <utility>
+
+#include "retention/render.h"
+
+namespace lethe::retention {
+
+namespace {
+
+using Pair = std::pair<std::string_view, std::string_view>;
+const Pair pairs[] = {
+    // Names of the catalogue.
+    {"account", "Konto"},
+    {"account, by name", "Konto, dem Namen nach"},
+    {"account, from outside", "Konto, von außen"},
+    {"contact list", "Kontaktliste"},
+    {"blocklist", "Sperrliste"},
+    {"settings", "Einstellungen"},
+    {"store", "Speicher"},
+    {"policy", "Richtlinie"},
+    {"keyring", "Schlüsselbund"},
+    {"keyring, from outside", "Schlüsselbund, von außen"},
+    {"archive", "Archiv"},
+    {"letterbox", "Briefkasten"},
+    {"subscriptions", "Kontaktanfragen"},
+    {"bucket, by account", "Eimer, nach Konten"},
+    {"bucket, from outside", "Eimer, von außen"},
+    {"log", "Protokoll"},
+    {"lock", "Sperre"},
+    {"reader locks", "Sperren der Leser"},
+    {"control socket", "Steuersockel"},
+    {"node key", "Knotenschlüssel"},
+    {"TLS key and certificate", "TLS-Schlüssel und Zertifikat"},
+    {"configuration", "Konfiguration"},
+    // Who can read.
+    {"anyone with the disk", "jeder, der die Platte hat"},
+    {"anyone with the disk and the node key", "jeder, der die Platte und den Knotenschlüssel hat"},
+    {"only the owner's login", "nur die Anmeldung des Besitzers"},
+    // Lifetimes.
+    {"until changed or erased", "bis zur Änderung oder Löschung"},
+    {"while the server runs, and after it ended", "solange der Server läuft, und nach seinem Ende"},
+    {"until replaced or removed by the operator", "bis der Betreiber es ersetzt oder entfernt"},
+    {"as long as the data directory", "so lange wie das Datenverzeichnis"},
+    {"as long as the account or the bucket", "so lange wie das Konto oder der Eimer"},
+    {"while the server runs", "solange der Server läuft"},
+    // What they hold.
+    {"SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can be guessed), the vault secret wrapped under what a "
+     "login reveals, the vault's public key, whether suspended",
+     "SCRAM-Salze, Rundenzahlen, StoredKey und ServerKey (aus denen ein schwaches Passwort erraten werden kann), das Geheimnis des Tresors, verschlossen "
+     "mit dem, was eine Anmeldung offenbart, der öffentliche Schlüssel des Tresors, ob das Konto gesperrt ist"},
+    {"whether a guessed address has an account here, and how many contacts, blocked addresses and settings it has",
+     "ob eine erratene Adresse hier ein Konto hat, und wie viele Kontakte, gesperrte Adressen und Einstellungen es hat"},
+    {"how many accounts there are, how many rows each has in each table, their sizes after padding, and in which part of the file they lie; keyed "
+     "hashes in the place of names; when the file was last written",
+     "wie viele Konten es gibt, wie viele Zeilen jedes in jeder Tabelle hat, ihre aufgefüllten Größen und in welchem Teil der Datei sie liegen; "
+     "Hashwerte mit Schlüssel anstelle von Namen; wann die Datei zuletzt geschrieben wurde"},
+    {"each contact's address, name, groups and subscription state", "Adresse, Name, Gruppen und Abonnement jedes Kontakts"},
+    {"each blocked address", "jede gesperrte Adresse"},
+    {"the contact list's version; how far the letterbox was delivered and subscriptions were applied",
+     "die Fassung der Kontaktliste; wie weit der Briefkasten zugestellt ist und Kontaktanfragen wirksam sind"},
+    {"format version, version of the rules for addresses, the highest bucket number used so far in each class",
+     "Fassung des Formats, Fassung der Regeln für Adressen, die höchste bisher benutzte Nummer eines Eimers in jeder Klasse"},
+    {"the policy in force, the one announced and from when on it holds, and the last announcements: all of it public",
+     "die geltende Richtlinie, die angekündigte und ab wann sie gilt, und die letzten Ankündigungen: alles davon ist öffentlich"},
+    {"one key for each account and each bucket, and the span of each bucket, sealed under the node key",
+     "ein Schlüssel für jedes Konto und jeden Eimer und die Zeitspanne jedes Eimers, verschlossen mit dem Knotenschlüssel"},
+    {"which slots are used, how often each was, and whose they are: keyed hashes of accounts, classes and numbers of buckets",
+     "welche Plätze belegt sind, wie oft jeder es war und wem sie gehören: Hashwerte von Konten, Klassen und Nummern von Eimern"},
+    {"messages: with whom, when, in which direction, the whole stanza", "Nachrichten: mit wem, wann, in welche Richtung, die ganze Nachricht"},
+    {"messages that wait for an absent account: from whom, when, the whole stanza",
+     "Nachrichten, die auf einen Abwesenden warten: von wem, wann, die ganze Nachricht"},
+    {"contact requests and their answers that wait for an absent account: from whom, when, the whole stanza",
+     "Kontaktanfragen und ihre Antworten, die auf einen Abwesenden warten: von wem, wann, die ganze Anfrage"},
+    {"how many entries of which padded size each account has in it, and in which order they came; accounts by keyed hash, so by name where the "
+     "address is guessed",
+     "wie viele Einträge welcher aufgefüllten Größe jedes Konto darin hat und in welcher Reihenfolge sie kamen; Konten als Hashwert, also dem Namen "
+     "nach, wo die Adresse erraten wird"},
+    {"the bucket's span and deadline; how many accounts have entries in it, how many each, of which padded size, and roughly in which order they were "
+     "written; nothing that links them across buckets or to accounts; when the file was last written",
+     "Zeitspanne und Frist des Eimers; wie viele Konten Einträge darin haben, wie viele jedes, von welcher aufgefüllten Größe und ungefähr in welcher "
+     "Reihenfolge sie geschrieben wurden; nichts, was sie über Eimer hinweg oder mit Konten verbindet; wann die Datei zuletzt geschrieben wurde"},
+    {"plain text: time, event, and the fields that retention/LOG.md lists in the form that the policy permits",
+     "Klartext: Zeit, Ereignis und die Felder, die retention/LOG.md nennt, in der Form, die die Richtlinie erlaubt"},
+    {"whether a server runs, and whether the last one ended in good order", "ob ein Server läuft und ob der letzte ordentlich endete"},
+    {"process and thread numbers of the server's own readers", "Prozess- und Fadennummern der eigenen Leser des Servers"},
+    {"nothing: it is how lethectl talks to the running server", "nichts: darüber spricht lethectl mit dem laufenden Server"},
+    {"the key that everything above marked with it needs; readable wherever this directory can be read, so keep it off the data's disk and out of "
+     "its backups",
+     "der Schlüssel, den alles oben so Bezeichnete braucht; lesbar, wo immer dieses Verzeichnis gelesen werden kann, also nicht auf der Platte der "
+     "Daten und nicht in deren Sicherungen aufzubewahren"},
+    {"the server's private key and its public certificate", "der private Schlüssel des Servers und sein öffentliches Zertifikat"},
+    {"how the server runs, and this policy, which is public", "wie der Server läuft, und diese Richtlinie, die öffentlich ist"},
+    // What erases them.
+    {"the bucket's key is overwritten at its deadline, then its files are removed",
+     "der Schlüssel des Eimers wird zu seiner Frist überschrieben, dann werden seine Dateien entfernt"},
+    {"erasing the account overwrites its key; a replaced row may be found in free pages of the file until they are used again, still sealed",
+     "das Löschen des Kontos überschreibt seinen Schlüssel; eine ersetzte Zeile kann in freien Seiten der Datei liegen, bis diese wieder benutzt "
+     "werden, weiterhin verschlossen"},
+    {"removing the entry, or erasing or resetting the account, which destroys all that opens it; a replaced row may be found in free pages of the "
+     "file until they are used again, still sealed",
+     "das Entfernen des Eintrags oder das Löschen oder Zurücksetzen des Kontos, das alles zerstört, was ihn öffnet; eine ersetzte Zeile kann in freien "
+     "Seiten der Datei liegen, bis diese wieder benutzt werden, weiterhin verschlossen"},
+    {"removing the data directory", "das Entfernen des Datenverzeichnisses"},
+    {"its slot is overwritten in place", "sein Platz wird an Ort und Stelle überschrieben"},
+    {"delivery deletes the row, and its sealed bytes end with the bucket: its key is overwritten at its deadline, then its files are removed",
+     "die Zustellung löscht die Zeile, und ihre verschlossenen Bytes enden mit dem Eimer: sein Schlüssel wird zu seiner Frist überschrieben, dann werden "
+     "seine Dateien entfernt"},
+    {"the file is overwritten and removed at its deadline", "die Datei wird zu ihrer Frist überschrieben und entfernt"},
+    {"the next start overwrites it", "der nächste Start überschreibt sie"},
+    {"the next start overwrites them; a bucket's goes with the bucket", "der nächste Start überschreibt sie; die eines Eimers geht mit dem Eimer"},
+    {"the server's end", "das Ende des Servers"},
+    {"overwriting or destroying it, which makes all of DATA but the log unreadable for good",
+     "ihn zu überschreiben oder zu zerstören, was alles in DATA außer dem Protokoll für immer unlesbar macht"},
+    {"replacing them; recorded traffic does not open with the key, because every connection has its own",
+     "sie zu ersetzen; mitgeschnittener Verkehr öffnet sich mit dem Schlüssel nicht, weil jede Verbindung ihren eigenen hat"},
+    {"editing or removing them", "sie zu ändern oder zu entfernen"},
+    // Events of the log.
+    {"the server accepts connections", "der Server nimmt Verbindungen an"},
+    {"the server ends in good order", "der Server endet ordentlich"},
+    {"a port is open", "ein Port ist offen"},
+    {"a port could not be opened", "ein Port konnte nicht geöffnet werden"},
+    {"a policy is in force", "eine Richtlinie gilt"},
+    {"a looser policy was announced and waits for the end of its notice", "eine lockerere Richtlinie ist angekündigt und wartet das Ende ihrer Frist ab"},
+    {"the policy file cannot be used, or what is in force cannot be stored", "die Datei der Richtlinie ist nicht brauchbar, oder was gilt, lässt sich nicht speichern"},
+    {"a login succeeded", "eine Anmeldung gelang"},
+    {"a login failed; the account is the one that was asked for, whether it exists or not",
+     "eine Anmeldung misslang; das Konto ist das verlangte, ob es existiert oder nicht"},
+    {"a stream ended with an error", "ein Strom endete mit einem Fehler"},
+    {"a session ended", "eine Sitzung endete"},
+    {"an account was made", "ein Konto wurde angelegt"},
+    {"an account got a new, empty vault", "ein Konto bekam einen neuen, leeren Tresor"},
+    {"an account may not log in any more", "ein Konto darf sich nicht mehr anmelden"},
+    {"an account's key was destroyed", "der Schlüssel eines Kontos wurde zerstört"},
+    {"an account's owner changed the password", "der Besitzer eines Kontos änderte das Passwort"},
+    {"a sweep overwrote the keys of buckets", "ein Kehren überschrieb die Schlüssel von Eimern"},
+    {"something on disk failed or is damaged", "etwas auf der Platte versagte oder ist beschädigt"},
+    {"a bucket could not be made, read, shortened or destroyed", "ein Eimer konnte nicht angelegt, gelesen, gekürzt oder zerstört werden"},
+    {"a message for an absent account was refused", "eine Nachricht für einen Abwesenden wurde abgelehnt"},
+    {"a new certificate is in use", "ein neues Zertifikat ist in Gebrauch"},
+    {"a certificate or its key cannot be used", "ein Zertifikat oder sein Schlüssel ist nicht brauchbar"},
+    {"a sealed row does not open and is skipped", "eine verschlossene Zeile öffnet sich nicht und wird übergangen"},
+};
+
+}  // namespace
+
+std::string_view german(std::string_view english) {
+    for (const auto& [from, to] : pairs)
+        if (from == english) return to;
+    return {};
+}
+
+}  // namespace lethe::retention

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// A page as parts, and the three ways to write them. Inside retention/ only.
+#pragma once
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "retention/render.h"
+
+namespace lethe::retention::page {
+
+struct Heading {
+    int level = 2;  ///< 1 or 2
+    std::string text;
+};
+struct Paragraph {
+    std::string text;
+};
+/// name: value, one a line. A value that is an xmpp:, mailto: or https: address is a link in HTML.
+struct Facts {
+    std::vector<std::pair<std::string, std::string>> rows;
+};
+struct Table {
+    std::string caption;
+    std::vector<std::string> head;
+    std::vector<std::vector<std::string>> rows;  ///< the first cell names the row
+};
+/// How long things are kept, as bars. The same stands in a table: it is left out where there are no pictures.
+struct Picture {
+    struct Bar {
+        std::string name, kept;
+        Keep keep;
+    };
+    std::string title;
+    std::vector<Bar> bars;
+};
+/// Text to be shown as it is.
+struct Verbatim {
+    std::string text;
+};
+using Block = std::variant<Heading, Paragraph, Facts, Table, Picture, Verbatim>;
+
+struct Part {
+    Language language = Language::en;
+    std::vector<Block> blocks;
+};
+std::string write_text(const std::vector<Part>& parts);
+std::string write_markdown(const std::vector<Part>& parts);
+std::string write_html(const std::vector<Part>& parts, const std::string& title);
+
+}  // namespace lethe::retention::page
