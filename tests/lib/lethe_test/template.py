@@ -19,14 +19,24 @@ from .toml import dumps, merged
 def ready_server(policy=None, config=None):
     """A server, not yet started, and the list of its unused accounts."""
     source = _template(policy)
+    made_at = json.loads((source / "made-at").read_text())
+    server = _copy(source, made_at, policy, config)
+    return server, [Account(jid, PASSWORD) for jid in made_at["accounts"]]
+
+
+def clone(stopped, policy=None):
+    """A second server with the same files as one that does not run."""
+    return _copy(stopped.directory, {"config": str(stopped.config_dir), "data": str(stopped.data)}, policy)
+
+
+def _copy(source, made_at, policy, config=None):
     server = Server(policy=policy, config=config, init=False)
     for part in ("config", "data"):
-        shutil.copytree(source / part, server.directory / part, symlinks=True)
-    made_at = json.loads((source / "made-at").read_text())
+        shutil.copytree(source / part, server.directory / part, symlinks=True, ignore=shutil.ignore_patterns("control"))
     text = server.config_file.read_text().replace(made_at["config"], str(server.config_dir)).replace(made_at["data"], str(server.data))
     server.config_file.write_text(text)
     server.configure()
-    return server, [Account(jid, PASSWORD) for jid in made_at["accounts"]]
+    return server
 
 
 def _template(policy):

@@ -104,15 +104,19 @@ class Run:
             finally:
                 self._note_acks(client)
         for stanza in client.collect():
-            if stanza.type == "error":
-                self.record.refused.add(stanza.get("id"))
+            self._note_refusal(stanza)
         self._note_acks(client)
 
     def _note_acks(self, client):
         for stanza in client.inbox:
-            if stanza.type == "error":
-                self.record.refused.add(stanza.get("id"))
+            self._note_refusal(stanza)
         self.record.acked |= {name for count, name in client.names if count <= client.acked}
+
+    def _note_refusal(self, stanza):
+        if stanza.type == "error":
+            if stanza.condition not in ("resource-constraint", "internal-server-error"):
+                raise RuntimeError(f"a failing disk is no reason for {stanza}")
+            self.record.refused.add(stanza.get("id"))
 
     def _read(self, client):
         try:

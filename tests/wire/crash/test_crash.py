@@ -1,30 +1,40 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The server is killed, or its disk fails, at every write, sync, rename, truncation and unlink of a run (strace fault injection).
 
-    test_crash.py            a sample of the fault points
-    test_crash.py --full     all of them
+    test_crash.py                           a sample of the fault points
+    test_crash.py --full                    all of them
+    test_crash.py --full --fault KILL       all of one kind: KILL, ENOSPC, EIO (once each) or FULL (no space from there on)
     test_crash.py --only pwrite64:17:KILL   one of them, to look at it
+
+The run begins with a bucket that is due, so that faults strike the first sweep too.
 """
 import collections
 import os
 import re
 import shutil
 import sys
+import time
 import unittest
 
-from lethe_test.template import ready_server
+from lethe_test import Client
+from lethe_test.template import clone, ready_server
 from scenario import POLICY, Run
 
 SYNCS = ("fdatasync", "fsync", "msync", "sync_file_range")
 WRITES = ("pwrite64", "pwritev", "pwritev2", "write", "writev")
 NAMES = ("rename", "renameat", "renameat2", "unlink", "unlinkat", "ftruncate", "truncate", "fallocate")
 KILLED = SYNCS + WRITES + NAMES
-# A failing write() would also hit pipes and event descriptors, which is not what a full disk does.
-FAILING = tuple(c for c in KILLED if c not in ("write", "writev"))
-SAMPLE = {"KILL": 16, "ENOSPC": 6, "EIO": 6}
+# A failing write() would also hit pipes and event descriptors, which is not what a failing disk does.
+FAILING = tuple(c for c in KILLED if c != "write")
+GROWING = tuple(c for c in WRITES + ("fallocate", "ftruncate") if c != "write")
+SAMPLE = {"KILL": 16, "ENOSPC": 6, "EIO": 6, "FULL": 4}
 
-full = "--full" in sys.argv
-only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
+
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+
+full, only, one_fault = "--full" in sys.argv, option("--only"), option("--fault")
 
 
 def strace(log, *expressions):
@@ -47,7 +57,9 @@ def count_calls(log):
 def fault_points(counts):
     """[(call, number, fault)], all or an even sample of them."""
     points = []
-    for fault, calls in (("KILL", KILLED), ("ENOSPC", FAILING), ("EIO", FAILING)):
+    for fault, calls in (("KILL", KILLED), ("ENOSPC", FAILING), ("EIO", FAILING), ("FULL", GROWING)):
+        if one_fault not in (None, fault):
+            continue
         every = [(call, number, fault) for call in calls for number in range(1, counts[call] + 1)]
         if not full and len(every) > SAMPLE[fault]:
             step = len(every) / SAMPLE[fault]
@@ -56,13 +68,36 @@ def fault_points(counts):
     return points
 
 
+def injection(call, number, fault):
+    if fault == "KILL":
+        return f"inject={call}:signal=KILL:when={number}"
+    if fault == "FULL":
+        return f"inject={','.join(GROWING)}:error=ENOSPC:when={number}+"
+    return f"inject={call}:error={fault}:when={number}"
+
+
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
 class FaultWalk(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """A stopped server with a bucket that is due."""
+        cls.prepared, pool = ready_server(POLICY)
+        cls.addClassCleanup(cls.prepared.remove)
+        cls.accounts = [pool.pop() for _ in range(3)]
+        other, somebody = pool.pop(), pool.pop()
+        cls.prepared.start()
+        client = Client(cls.prepared, other).login("r").enable_sm()
+        client.sends(f"<presence type='subscribe' to='{somebody.jid}'/>")
+        client.all_acked()
+        client.leaves()
+        cls.prepared.stop()
+        time.sleep(1.1)  # what POLICY keeps it for
+
     def one_run(self, *expressions):
-        server, pool = ready_server(POLICY)
+        server = clone(self.prepared, POLICY)
         self.addCleanup(server.remove)
         log = server.directory / "strace"
-        run = Run(server, [pool.pop() for _ in range(3)])
+        run = Run(server, self.accounts)
         try:
             server.start(wrapper=strace(log, *expressions))
         except AssertionError as problem:
@@ -71,7 +106,7 @@ class FaultWalk(unittest.TestCase):
             run.play()
         try:
             server.stop()
-        except (AssertionError, ProcessLookupError) as problem:
+        except AssertionError as problem:
             run.record.reached.append(f"ended: {str(problem).splitlines()[0]}")
         return run, log
 
@@ -91,14 +126,13 @@ class FaultWalk(unittest.TestCase):
         broken_off = 0
         for at, (call, number, fault) in enumerate(points, 1):
             with self.subTest(f"{call}:{number}:{fault}"):
-                what = "signal=KILL" if fault == "KILL" else f"error={fault}"
-                run, _ = self.one_run(f"trace={calls}", f"inject={call}:{what}:when={number}")
-                if sys.stderr.isatty() or full:
-                    sys.stderr.write(f"{at}/{len(points)} {call}:{number}:{fault} {run.record.reached[-1:]}\n")
+                run, _ = self.one_run(f"trace={calls}", injection(call, number, fault))
+                if sys.stderr.isatty() or full or only:
+                    sys.stderr.write(f"{at}/{len(points)} {call}:{number}:{fault} {run.record.reached[-2:]}\n")
                 broken_off += not run.record.finished
                 run.verify(self, disk_failed=fault != "KILL")
                 run.server.remove()
-        if not only:
+        if not only and one_fault in (None, "KILL"):
             self.assertGreater(broken_off, 0, "no fault ever struck: the walk tests nothing")
 
 
