@@ -28,7 +28,8 @@ Engine::~Engine() {
         if (keyring->needs_flush()) static_cast<void>(keyring->flush());
     }
     registry.reset();
-    if (started_) note_clean_end(lock);
+    // A store that was opened has looked at what a crash left; one that was refused has not.
+    if (started_ || ended_cleanly) note_clean_end(lock);
 }
 
 void Engine::run(std::deque<Op> ops) {

@@ -49,6 +49,7 @@ public:
 
     Store::Options options;
     File lock;
+    bool ended_cleanly = false;  ///< the process before this one
     std::unique_ptr<Keyring> keyring;
     std::unique_ptr<Registry> registry;
     BucketTable buckets;
@@ -83,7 +84,7 @@ int transact(Registry& registry, const std::filesystem::path& path, const Layout
         if (code == 0) code = txn.commit();
     }
     // After a failed write LMDB may refuse everything until the environment is opened afresh.
-    if (code != 0 && code != MDB_MAP_FULL) registry.close(path);
+    if (code != 0 && code != MDB_MAP_FULL && code != ENOENT) registry.close(path);
     if (code != EIO) return code;
     const int room = ask_for_room(path);
     return room == 0 ? EIO : room;

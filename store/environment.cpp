@@ -177,6 +177,13 @@ WriteTransaction::~WriteTransaction() {
     if (txn_) mdb_txn_abort(txn_);
 }
 
+std::expected<bool, int> WriteTransaction::contains(std::size_t table, ByteView key) const {
+    MDB_val k = to_val(key), v{};
+    const int rc = mdb_get(txn_, env_.table(table), &k, &v);
+    if (rc != 0 && rc != MDB_NOTFOUND) return std::unexpected(rc);
+    return rc == 0;
+}
+
 int WriteTransaction::put(std::size_t table, ByteView key, ByteView value) {
     MDB_val k = to_val(key), v = to_val(value);
     return mdb_put(txn_, env_.table(table), &k, &v, 0);

@@ -93,6 +93,7 @@ public:
     ~WriteTransaction();
     WriteTransaction(const WriteTransaction&) = delete;
     int code() const { return code_; }
+    std::expected<bool, int> contains(std::size_t table, ByteView key) const;
     [[nodiscard]] int put(std::size_t table, ByteView key, ByteView value);
     [[nodiscard]] int erase(std::size_t table, ByteView key);  ///< a missing row is fine
     [[nodiscard]] int erase_prefix(std::size_t table, ByteView prefix);

@@ -102,7 +102,8 @@ std::expected<void, Problem> check_private(const std::filesystem::path& path, mo
         return std::unexpected(
             Problem{path.string() + " belongs to another user: chown it to the user the server runs as"});
     }
-    if ((st.st_mode & 07777) != mode) {
+    // Only the nine permission bits: a set-group-id bit that a directory inherited gives nobody access.
+    if ((st.st_mode & 0777) != mode) {
         return std::unexpected(Problem{path.string() + " must have mode " + (directory ? "0700" : "0600") +
                                        ": chmod " + (directory ? "700 " : "600 ") + path.string()});
     }

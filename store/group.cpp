@@ -2,6 +2,7 @@
 #include "store/group.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 namespace lethe::store {
@@ -91,6 +92,18 @@ void Group::commit_buckets() {
     }
 }
 
+namespace {
+
+/// A row outlives no account: what was queued behind an erasure fails.
+int apply_row(WriteTransaction& txn, const StateEdit& edit) {
+    if (!edit.value) return txn.erase(edit.table, edit.key);
+    const auto account = txn.contains(format::accounts, ByteView(edit.key).first(AccountId::size));
+    if (!account) return account.error();
+    return *account ? txn.put(edit.table, edit.key, edit.value->view()) : ENOENT;
+}
+
+}  // namespace
+
 void Group::commit_state() {
     std::vector<Member*> members;
     for (auto& member : members_) {
@@ -100,9 +113,7 @@ void Group::commit_state() {
     commit_one(engine_.state_path(), state_layout(), std::move(members),
                [](WriteTransaction& txn, const Member& member) {
                    for (const auto& edit : member.change.rows) {
-                       const int code = edit.value ? txn.put(edit.table, edit.key, edit.value->view())
-                                                   : txn.erase(edit.table, edit.key);
-                       if (code != 0) return code;
+                       if (const int code = apply_row(txn, edit); code != 0) return code;
                    }
                    if (const auto& standing = member.change.policy_standing) {
                        const int code = txn.put(format::policy, as_bytes(format::key_standing), *standing);

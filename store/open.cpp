@@ -139,6 +139,7 @@ std::expected<void, Problem> Store::create(const fs::path& data, const crypto::N
 
 std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     assert(options.keys);
+    options.data = fs::absolute(options.data);
     const auto data = options.data;
     if (auto checked = check_private_directory(data); !checked) return std::unexpected(checked.error());
     std::error_code error;
@@ -148,13 +149,13 @@ std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     }
     auto lock = lock_data(data);
     if (!lock) return std::unexpected(lock.error());
-    if (auto checked = check_permissions(data); !checked) return std::unexpected(checked.error());
-    const Depth depth = lock->ended_cleanly ? Depth::ends : Depth::all;
-    if (auto checked = check_state(data / format::state_file, depth); !checked)
-        return std::unexpected(checked.error());
-
     auto impl = std::make_unique<Impl>(std::move(options));
     impl->lock = std::move(lock->file);
+    impl->ended_cleanly = lock->ended_cleanly;
+    if (auto checked = check_permissions(data); !checked) return std::unexpected(checked.error());
+    const Depth depth = lock->ended_cleanly ? Depth::ends : Depth::all;
+    if (auto ok = check_state(data / format::state_file, depth); !ok) return std::unexpected(ok.error());
+
     auto keyring = Keyring::open(data / format::keyring_file, impl->options.keys->keyring_key());
     if (!keyring) return std::unexpected(keyring.error());
     impl->keyring = std::move(*keyring);

@@ -113,6 +113,9 @@ public:
     /// True if another process holds DATA.
     static bool in_use(const std::filesystem::path& data);
 
+    /// Putting into a bucket that is not alive fails (ErrorKind::closed) and applies nothing; erasing from one has succeeded already. If one
+    /// environment refuses its part, the parts after it are not tried and the sender is told; the parts before it stay.
+    /// Rows are put for accounts that exist (else ErrorKind::not_found): what is queued behind an erasure leaves nothing.
     void write(Batch batch, Completion done);
     /// The policy in force and the one announced, as retention/policy_change.h encodes them. Public text, not sealed; one row, so
     /// that it is replaced whole or not at all. Empty before it was first written.
@@ -124,7 +127,8 @@ public:
     // Accounts. A key slot is written before the record that names it commits, and the old one overwritten after.
     void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done);  ///< ErrorKind::exists
     void replace_record(const AccountId& id, Sealed record, Completion done);                          ///< same account key
-    /// drop_rows: a reset; the vault's rows go in the same transaction.
+    /// drop_rows: a reset; the vault's rows go in the same transaction. ErrorKind::io may mean that the new key is committed and the old one
+    /// could not be overwritten yet; that is tried again with the next change of the keyring and at the next open.
     void rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows, Completion done);
     /// Overwrites the slot first, then deletes the record and every row.
     void erase_account(const AccountId& id, Completion done);
@@ -141,10 +145,12 @@ public:
     /// them). A bucket whose slot is damaged has deadline 0: nobody can read it any more.
     std::vector<Bucket> quarantined_spans() const;
     std::uint32_t next_bucket_number(ClassId cls) const;         ///< above every number ever used, destroyed ones included
+    /// The number must be above every one used before (ErrorKind::exists).
     void create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key, Completion done);
     void shorten_bucket(const BucketId& id, const BucketSpan& span, Completion done);  ///< end and deadline may only move earlier
     std::expected<crypto::BucketKey, Error> bucket_key(const BucketId& id) const;
-    /// key_dead: the slot is overwritten and synced. gone: file and lock file are unlinked and the directory synced.
+    /// key_dead: the slot is overwritten and synced. gone: file and lock file are unlinked and the directory synced. Either may fail and be
+    /// asked for again; from the first call on the bucket is neither read nor written. Destroying what is destroyed succeeds.
     void destroy_bucket(const BucketId& id, Completion key_dead, Completion gone);
 
     // Sealed logs. Any thread but the writer's.

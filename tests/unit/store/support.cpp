@@ -60,4 +60,31 @@ void overwrite(const std::filesystem::path& file, std::string_view bytes) {
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+void fill(const TemporaryDirectory& dir) {
+    const auto store = fresh(dir);
+    REQUIRE(make_account(*store, 1, 11, "record"));
+    REQUIRE(make_bucket(*store, archive_1, 7));
+    REQUIRE(make_bucket(*store, archive_2, 8, {3'000'000, 4'000'000, 8'000'000}));
+    for (const auto& id : {archive_1, archive_2}) {
+        Batch batch;
+        batch.put_header(id, prefix(9), 1, sealed("header"));
+        for (std::uint16_t i = 0; i < 40; ++i)
+            batch.append(prefix(9), entry(id, 1, i, std::string(1'100, 'e')));
+        for (std::uint8_t n = 1; n <= 20; ++n) {
+            batch.put(Table::roster, account_id(1), blind_key(n), sealed(std::string(300, 'r')));
+        }
+        REQUIRE(write(*store, std::move(batch)));
+    }
+}
+
+void put_raw(const std::filesystem::path& file, const Layout& layout, std::size_t table, ByteView key,
+             ByteView value) {
+    const auto env = Environment::open(file, layout, Access::existing);
+    REQUIRE(env);
+    WriteTransaction txn(**env);
+    REQUIRE(txn.code() == 0);
+    REQUIRE(txn.put(table, key, value) == 0);
+    REQUIRE(txn.commit() == 0);
+}
+
 }  // namespace lethe::store::test

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "store/environment.h"
 #include "store/store.h"
 
 namespace lethe::store::test {
@@ -82,7 +83,7 @@ inline std::string contents(const std::filesystem::path& file) {
 }
 void overwrite(const std::filesystem::path& file, std::string_view bytes);
 
-inline constexpr BucketId archive_1{ClassId::archive, 1};
+inline constexpr BucketId archive_1{ClassId::archive, 1}, archive_2{ClassId::archive, 2};
 inline constexpr BucketId letterbox_1{ClassId::letterbox, 1};
 inline constexpr BucketSpan day{1'000'000, 2'000'000, 9'000'000};
 
@@ -100,5 +101,16 @@ inline Result make_account(Store& store, std::uint8_t n, std::uint8_t key, std::
 inline Result write(Store& store, Batch batch) {
     return wait([&](Completion done) { store.write(std::move(batch), std::move(done)); });
 }
+
+inline bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+/// A closed data directory: account 1 (key 11) with rows; archive buckets 1 (key 7, span day) and 2 (key 8),
+/// each with 40 entries in segment 1 of prefix 9.
+void fill(const TemporaryDirectory& dir);
+/// Writes a row into a closed environment, behind the store's back.
+void put_raw(const std::filesystem::path& file, const Layout& layout, std::size_t table, ByteView key,
+             ByteView value);
 
 }  // namespace lethe::store::test

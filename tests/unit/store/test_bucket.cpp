@@ -13,9 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr BucketId archive_2{ClassId::archive, 2}, archive_3{ClassId::archive, 3};
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+constexpr BucketId archive_3{ClassId::archive, 3};
 
 Result destroy(Store& store, const BucketId& id) {
     return wait([&](Completion done) { store.destroy_bucket(id, {}, std::move(done)); });

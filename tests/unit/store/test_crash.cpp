@@ -202,12 +202,13 @@ const std::vector<Scenario>& scenarios() {
          }},
         {"a batch goes to archive, letterbox and roster", 1,
          [](Store& store) {
+             prepare_account(store);
              REQUIRE(make_bucket(store, archive_1));
              REQUIRE(make_bucket(store, letterbox_1, 8));
          },
          [](Store& store, Told& told) {
              Batch batch;
-             batch.put(Table::roster, account_id(1), blind_key(1), sealed("cursor"))
+             batch.put(Table::roster, account_id(1), blind_key(2), sealed("cursor"))
                  .append(prefix(9), entry(letterbox_1, 1, 0, "entry"))
                  .append(prefix(9), entry(archive_1, 1, 0, "entry"));
              store.write(std::move(batch), told.into(0));
@@ -215,7 +216,7 @@ const std::vector<Scenario>& scenarios() {
          [](Store& store, const Told& told, const fs::path& data) {
              const bool archived = bucket_state(store, data, archive_1) == "alive 7 1";
              const bool waiting = bucket_state(store, data, letterbox_1) == "alive 8 1";
-             const bool noted = rows_state(store, 1) == "100";
+             const bool noted = rows_state(store, 1) == "211";
              if (told.answer[0] == Told::yes) CHECK(noted);
              if (noted) CHECK(waiting);
              if (waiting) CHECK(archived);

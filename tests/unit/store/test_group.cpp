@@ -27,6 +27,9 @@ struct Fixture {
                                    }});
         REQUIRE(opened);
         store = std::move(*opened);
+        for (std::uint8_t n = 1; n <= 50; ++n)
+            store->create_account(account_id(n), key_of<crypto::AccountKey>(n), sealed("record"), {});
+        REQUIRE(succeeds([&](Completion done) { store->barrier(std::move(done)); }));
     }
     /// Queues everything f queues as one group; returns when it has been delivered.
     template <class F>
@@ -206,34 +209,34 @@ TEST_SUITE("store/group") {
     TEST_CASE_FIXTURE(Fixture,
                       "two steps of one account's life in a row both find what the one before left") {
         as_one_group([&] {
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(11), sealed("one"),
+            store->create_account(account_id(99), key_of<crypto::AccountKey>(11), sealed("one"),
                                   told("create"));
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("two"),
+            store->create_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("two"),
                                   told("create again"));
-            store->replace_record(account_id(1), sealed("three"), told("replace"));
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(13), sealed("four"), false,
+            store->replace_record(account_id(99), sealed("three"), told("replace"));
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(13), sealed("four"), false,
                                  told("rekey"));
-            store->erase_account(account_id(1), told("erase"));
-            store->erase_account(account_id(1), told("erase again"));
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(14), sealed("five"), false,
+            store->erase_account(account_id(99), told("erase"));
+            store->erase_account(account_id(99), told("erase again"));
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(14), sealed("five"), false,
                                  told("rekey gone"));
-            store->create_account(account_id(1), key_of<crypto::AccountKey>(15), sealed("six"),
+            store->create_account(account_id(99), key_of<crypto::AccountKey>(15), sealed("six"),
                                   told("create new"));
         });
         CHECK(answers == std::vector<std::string>{"create yes", "create again no", "replace yes", "rekey yes",
                                                   "erase yes", "erase again no", "rekey gone no",
                                                   "create new yes"});
-        CHECK(byte_of((*store->account(account_id(1)))->key) == 15);
+        CHECK(byte_of((*store->account(account_id(99)))->key) == 15);
     }
 
     TEST_CASE_FIXTURE(Fixture,
                       "a key slot is synced before the record that names it, and overwritten after the one "
                       "that replaces it") {
-        REQUIRE(make_account(*store, 1, 11, "old"));
+        REQUIRE(make_account(*store, 99, 11, "old"));
         faults::arm(dir.data(), {});
         faults::record(true);
         const auto rekeyed = wait([&](Completion done) {
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false,
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("new"), false,
                                  std::move(done));
         });
         const auto events = faults::events();
@@ -253,14 +256,34 @@ TEST_SUITE("store/group") {
     }
 
     TEST_CASE_FIXTURE(Fixture, "an account is erased key first") {
-        REQUIRE(make_account(*store, 1, 11, "old"));
+        REQUIRE(make_account(*store, 99, 11, "old"));
         faults::arm(dir.data(), {});
         faults::record(true);
-        CHECK(succeeds([&](Completion done) { store->erase_account(account_id(1), std::move(done)); }));
+        CHECK(succeeds([&](Completion done) { store->erase_account(account_id(99), std::move(done)); }));
         const auto events = faults::events();
         faults::record(false);
         faults::disarm();
         CHECK(span_of(events, "sync keyring").second < span_of(events, "write state.mdb").first);
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "a row outlives no account: what is queued behind an erasure fails, alone") {
+        REQUIRE(write(*store, row(7)));
+        as_one_group([&] {
+            store->write(row(7, "before"), told("before"));
+            store->erase_account(account_id(7), told("erase"));
+            store->write(row(7, "behind"), told("behind"));
+            store->write(row(8), told("another"));
+            Batch erase;
+            erase.erase(Table::roster, account_id(7), blind_key(1));
+            store->write(std::move(erase), told("erasing a row"));
+        });
+        CHECK(answers == std::vector<std::string>{"before yes", "erase yes", "behind no", "another yes",
+                                                  "erasing a row yes"});
+        CHECK(store->rows(Table::roster, account_id(7))->empty());
+        CHECK(store->rows(Table::roster, account_id(8))->size() == 1);
+        REQUIRE(make_account(*store, 7, 77, "again"));
+        CHECK(store->rows(Table::roster, account_id(7))->empty());
+        CHECK(write(*store, row(7)));
     }
 
     TEST_CASE_FIXTURE(

@@ -25,6 +25,7 @@ TEST_SUITE("store/store") {
         const TemporaryDirectory dir;
         auto store = fresh(dir);
         REQUIRE(make_account(*store, 1, 11, "record"));
+        REQUIRE(make_account(*store, 2, 22, "other record"));
         Batch batch;
         batch.put(Table::roster, account_id(1), blind_key(5), sealed("contact"))
             .put(Table::roster, account_id(1), blind_key(4), sealed("other"))
@@ -52,8 +53,8 @@ TEST_SUITE("store/store") {
             REQUIRE(*account);
             CHECK(byte_of((*account)->key) == 11);
             CHECK(text((*account)->record) == "record");
-            CHECK(!*store->account(account_id(2)));
-            CHECK(store->account_count() == 1);
+            CHECK(!*store->account(account_id(3)));
+            CHECK(store->account_count() == 2);
 
             const auto rows = store->rows(Table::roster, account_id(1));
             REQUIRE(rows);

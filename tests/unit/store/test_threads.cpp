@@ -79,6 +79,7 @@ TEST_SUITE("store/threads") {
     TEST_CASE("changes come from any thread, and each thread's are in its order") {
         const TemporaryDirectory dir;
         const auto store = fresh(dir);
+        for (std::uint8_t who = 1; who <= 4; ++who) REQUIRE(make_account(*store, who, who, "record"));
         std::vector<std::thread> writers;
         std::atomic<int> out_of_order{0};
         for (std::uint8_t who = 1; who <= 4; ++who) {
