@@ -37,8 +37,16 @@ def option(name):
 full, only, one_fault = "--full" in sys.argv, option("--only"), option("--fault")
 
 
-def strace(log, *expressions):
-    return ["strace", "-f", "-qq", "-o", str(log), *(part for e in expressions for part in ("-e", e))]
+def strace(log, *expressions, paths=()):
+    return ["strace", "-f", "-qq", "-o", str(log), *(part for e in expressions for part in ("-e", e)), *(part for p in paths for part in ("-P", str(p)))]
+
+
+def growing(data):
+    """The files that need space. Not the keyring: its slots are overwritten in place, which a full disk does not refuse."""
+    yield data / "state.mdb"
+    for name in ("archive", "letterbox", "subscriptions"):
+        for number in range(1, 12):
+            yield data / "buckets" / name / f"{number}.mdb"
 
 
 def count_calls(log):
@@ -54,13 +62,14 @@ def count_calls(log):
     return largest
 
 
-def fault_points(counts):
+def fault_points(counts, counts_growing):
     """[(call, number, fault)], all or an even sample of them."""
     points = []
     for fault, calls in (("KILL", KILLED), ("ENOSPC", FAILING), ("EIO", FAILING), ("FULL", GROWING)):
         if one_fault not in (None, fault):
             continue
-        every = [(call, number, fault) for call in calls for number in range(1, counts[call] + 1)]
+        there = counts_growing if fault == "FULL" else counts
+        every = [(call, number, fault) for call in calls for number in range(1, there[call] + 1)]
         if not full and len(every) > SAMPLE[fault]:
             step = len(every) / SAMPLE[fault]
             every = [every[int(step * (n + 0.5))] for n in range(SAMPLE[fault])]
@@ -93,13 +102,13 @@ class FaultWalk(unittest.TestCase):
         cls.prepared.stop()
         time.sleep(1.1)  # what POLICY keeps it for
 
-    def one_run(self, *expressions):
+    def one_run(self, *expressions, full_disk=False):
         server = clone(self.prepared, POLICY)
         self.addCleanup(server.remove)
         log = server.directory / "strace"
         run = Run(server, self.accounts)
         try:
-            server.start(wrapper=strace(log, *expressions))
+            server.start(wrapper=strace(log, *expressions, paths=growing(server.data) if full_disk else ()))
         except AssertionError as problem:
             run.record.reached.append(f"not started: {str(problem).splitlines()[0]}")
         else:
@@ -110,15 +119,19 @@ class FaultWalk(unittest.TestCase):
             run.record.reached.append(f"ended: {str(problem).splitlines()[0]}")
         return run, log
 
-    def test_walk(self):
-        calls = ",".join(KILLED)
-        run, log = self.one_run(f"trace={calls}")
+    def undisturbed(self, calls, **how):
+        run, log = self.one_run(f"trace={calls}", **how)
         self.assertTrue(run.record.finished, f"the undisturbed run must finish: {run.record.reached}")
         self.assertEqual([], sorted(run.record.refused))
         run.verify(self)
-        counts = count_calls(log)
+        return count_calls(log)
+
+    def test_walk(self):
+        calls = ",".join(KILLED)
+        counts, counts_growing = self.undisturbed(calls), self.undisturbed(",".join(GROWING), full_disk=True)
         self.assertTrue(any(counts[c] for c in SYNCS), counts)
-        points = fault_points(counts)
+        self.assertTrue(counts_growing["pwrite64"], counts_growing)
+        points = fault_points(counts, counts_growing)
         if only:
             call, number, fault = only.split(":")
             points = [(call, int(number), fault)]
@@ -126,7 +139,7 @@ class FaultWalk(unittest.TestCase):
         broken_off = 0
         for at, (call, number, fault) in enumerate(points, 1):
             with self.subTest(f"{call}:{number}:{fault}"):
-                run, _ = self.one_run(f"trace={calls}", injection(call, number, fault))
+                run, _ = self.one_run(f"trace={calls}", injection(call, number, fault), full_disk=fault == "FULL")
                 if sys.stderr.isatty() or full or only:
                     sys.stderr.write(f"{at}/{len(points)} {call}:{number}:{fault} {run.record.reached[-2:]}\n")
                 broken_off += not run.record.finished
