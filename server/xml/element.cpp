@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/xml/element.h"
 
+#include <string.h>  // explicit_bzero
+
+#include <cstring>
+
 namespace lethe::xml {
 namespace {
 
@@ -92,6 +96,26 @@ Element Element::add_copy(const Element& other) {
 Element::Iterator& Element::Iterator::operator++() {
     node_ = element_from(node_.next_sibling());
     return *this;
+}
+
+namespace {
+
+void wipe_text(pugi::xml_node node) {
+    struct Walker final : pugi::xml_tree_walker {
+        bool for_each(pugi::xml_node& at) override {
+            // The tree owns these bytes and hands out a view of them; only their content changes.
+            if (at.type() == pugi::node_pcdata) explicit_bzero(const_cast<char*>(at.value()), std::strlen(at.value()));
+            return true;
+        }
+    } walker;
+    node.traverse(walker);
+}
+
+}  // namespace
+
+void Document::Release::operator()(pugi::xml_document* document) const noexcept {
+    wipe_text(*document);
+    delete document;
 }
 
 Document::Document(std::string_view name, std::string_view ns) : Document() {

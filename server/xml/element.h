@@ -76,10 +76,10 @@ private:
     pugi::xml_node node_;
 };
 
-/// Owns one tree. Move-only.
+/// Owns one tree. Move-only. Character data is overwritten when the tree is released: it may be a password.
 class Document {
 public:
-    Document() : doc_(std::make_unique<pugi::xml_document>()) {}
+    Document() : doc_(new pugi::xml_document) {}
     /// A tree with one root element; ns::content writes no xmlns.
     Document(std::string_view name, std::string_view ns);
     static Document copy_of(const Element& root);
@@ -87,7 +87,10 @@ public:
     pugi::xml_document& raw() { return *doc_; }
 
 private:
-    std::unique_ptr<pugi::xml_document> doc_;
+    struct Release {
+        void operator()(pugi::xml_document* document) const noexcept;
+    };
+    std::unique_ptr<pugi::xml_document, Release> doc_;
 };
 
 /// Canonical bytes: `<a b='c'>…</a>`, attributes in tree order, & < > ' " escaped; never an XML declaration.

@@ -2,9 +2,12 @@
 #include "server/xml/expat_parser.h"
 
 #include <malloc.h>
+#include <string.h>  // explicit_bzero
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace lethe::xml {
@@ -37,15 +40,19 @@ void* counted_malloc(std::size_t size) {
 void counted_free(void* p) {
     if (!p) return;
     --current->count;
-    current->bytes -= malloc_usable_size(p);
+    const std::size_t size = malloc_usable_size(p);
+    current->bytes -= size;
+    explicit_bzero(p, size);  // it may be a part of the stream, and that a password
     std::free(p);
 }
 
 void* counted_realloc(void* p, std::size_t size) {
     if (!p) return counted_malloc(size);
-    const std::size_t before = malloc_usable_size(p);
-    void* q = std::realloc(p, size);
-    if (q) current->bytes += malloc_usable_size(q) - before;
+    // By hand, because realloc() would leave the old copy as it is.
+    void* q = counted_malloc(size);
+    if (!q) return nullptr;
+    std::memcpy(q, p, std::min(size, malloc_usable_size(p)));
+    counted_free(p);
     return q;
 }
 

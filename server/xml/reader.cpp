@@ -10,6 +10,7 @@
 #include "server/xml/expat_parser.h"
 #include "server/xml/long_token.h"
 #include "server/xml/tree_builder.h"
+#include "server/xml/wiping.h"
 
 namespace lethe::xml {
 namespace {
@@ -52,7 +53,7 @@ struct Reader::Impl {
     std::optional<ExpatParser> parser;
     TreeBuilder tree;
     LongToken long_token;
-    std::string held;              ///< bytes that cannot yet end the long token
+    WipingString held;             ///< bytes that cannot yet end the long token
     std::string header;            ///< the stream header as it came, for the parser's successor
     std::size_t fed = 0;           ///< bytes given to the parser
     std::size_t item_start = 0;    ///< where the unfinished header or top-level element begins
@@ -226,7 +227,7 @@ void Reader::Impl::start_over() {
     parser.reset();
     tree.clear();
     long_token.stop();
-    held.clear();
+    wipe(held);
     header.clear();
     default_ns.clear();
     fed = item_start = depth = declarations = 0;

@@ -70,6 +70,7 @@ public:
     bool idle() const;
     /// Between stanzas, gives the parser's memory back (about 10 KiB); the next feed() makes a new one for some microseconds.
     void release_memory();
+    /// Nothing of what was read is left in that memory.
     /// What the parser holds now.
     std::size_t parser_bytes() const;
     /// Text character data between stanzas is whitespace keep-alive only; anything else is not_well_formed.

@@ -25,7 +25,7 @@ ExpandedName ExpandedName::split(const char* expat_name) {
 void TreeBuilder::flush_text() {
     if (text_.empty()) return;
     open_.back().node.append_child(pugi::node_pcdata).set_value(text_.data(), text_.size());
-    text_.clear();
+    wipe(text_);
 }
 
 bool TreeBuilder::start(const char* name, const char** attributes) {
@@ -85,14 +85,14 @@ void TreeBuilder::end() {
 Document TreeBuilder::take() {
     namespace_bytes_ = 0;
     if (text_.capacity() > 4096)
-        text_ = std::string();  // one long text must not cost its size for the session's life
+        text_ = WipingString();  // one long text must not cost its size for the session's life
     return std::exchange(document_, Document());
 }
 
 void TreeBuilder::clear() {
     document_ = Document();
     open_.clear();
-    text_.clear();
+    wipe(text_);
     namespace_bytes_ = 0;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/xml/element.h"
+#include "server/xml/wiping.h"
 
 namespace lethe::xml {
 
@@ -42,7 +43,7 @@ private:
 
     Document document_;
     std::vector<Open> open_;
-    std::string text_;                        ///< Expat reports one run of text in pieces
+    WipingString text_;                       ///< Expat reports one run of text in pieces
     std::vector<std::string_view> prefixed_;  ///< namespaces that have a prefix on the element being started
     std::size_t namespace_bytes_ = 0;
 };

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A new password passes through the server's memory and does not stay there."""
+import os
+import pathlib
+import re
+import time
+import unittest
+
+from lethe_test import Account, WireCase, main
+from lethe_test.client import LIMIT
+
+
+def places_of(needle, pid):
+    """[(mapping, address)] of these bytes in a process's memory."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            begin, end, rights, name = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line).groups()
+            if "r" not in rights or name in ("[vvar]", "[vsyscall]") or name.endswith(".mdb"):  # a map of what is on disk
+                continue
+            try:
+                memory.seek(int(begin, 16))
+                bytes_there = memory.read(int(end, 16) - int(begin, 16))
+            except OSError:
+                continue  # locked memory has guard pages
+            found += [(name, hex(int(begin, 16) + m.start())) for m in re.finditer(re.escape(needle), bytes_there)]
+    return found
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root may look into the memory of a process that protects it")
+class Memory(WireCase):
+    def test_a_new_password_is_gone_when_the_change_is_done(self):
+        account = self.account()
+        client, other = self.online(account, "r"), self.online(self.account(), "r")
+        password = "new-" + os.urandom(30).hex()
+        client.asks_ok(f"<iq type='set'><query xmlns='jabber:iq:register'><username>{account.local}</username>"
+                       f"<password>{password}</password></query></iq>")
+        for one in (client, other):  # what mbedTLS decrypted last and Expat read last
+            one.sends(f"<message to='{other.full}' type='headline'><body>{'overwritten ' * 100}</body></message>")
+            one.collect()
+        marker = "still-here-" + os.urandom(8).hex()
+        other.sends(f"<presence><status>{marker}</status></presence>")
+        other.collect()
+        self.assertTrue(places_of(marker.encode(), self.server.pid), "the search finds nothing at all")
+        # The parser's buffers go when the session has been silent for a while.
+        limit = time.monotonic() + LIMIT
+        while (found := places_of(password.encode(), self.server.pid)) and time.monotonic() < limit:
+            time.sleep(1)
+        self.assertEqual([], found)
+        self.client(Account(account.jid, password)).login("later")
+
+
+if __name__ == "__main__":
+    main()
