@@ -16,7 +16,7 @@
 
 namespace lethe::xmpp {
 
-inline constexpr std::uint32_t jid_normalisation_version = 1;
+inline constexpr std::uint32_t jid_normalisation_version = 1;  ///< of the rules, not of Unicode: see precis.h
 
 /// localpart@domainpart, or a bare domainpart.
 class BareJid {

@@ -2,6 +2,14 @@
 // The string preparations behind a JID: PRECIS profiles (RFC 8264, RFC 8265) and IDNA domains (RFC 5890, UTS
 // #46), by ICU.
 //
+// Unicode's version, which comes with ICU, is no part of jid_normalisation_version, and the store does not record it. PRECIS refuses code
+// points that ICU does not know yet, and for those it knows Unicode promises that normal forms, case pairs and decompositions never
+// change: so what was once prepared prepares to itself under every later version, its hashes stay right, and an upgrade only adds
+// addresses. Two things can change at the edges, and neither moves an account: another category (rare: three code points in RFC 5892's
+// time) can make an old address refused, and UTS #46 may map a spelling nobody normalises to elsewhere (U+1E9E in a domain, since
+// Unicode 15.1). Going back to an older ICU makes addresses with newer code points unreachable until it is undone; nothing is lost.
+// jid_normalisation_version rises when these functions change what they yield.
+//
 // Each function either yields the prepared string, which prepares to itself, or nothing. Plain ASCII never
 // reaches ICU, because a JID is parsed for every stanza; the `_slow` forms are the same rules without that
 // shortcut, and tests hold the two together. Length limits are the caller's. Thread: any.
