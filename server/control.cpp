@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/control.h"
 
+#include <vector>
+
 namespace lethe::server {
 
 void LiveControl::account_changing(const xmpp::BareJid& account, admin::Change change) {
     if (change != admin::Change::erased && change != admin::Change::reset && change != admin::Change::suspended) return;
     // Nothing of a vault that is about to be gone is written any more.
-    if (const auto open = core_.open_vault(account); open && change != admin::Change::suspended) open->leaving = true;
+    if (const auto open = core_.open_vault(account); open && change != admin::Change::suspended) {
+        open->leaving = true;
+        leaving_.emplace(account, open);
+    }
     core_.end_sessions(account, xmpp::StreamCondition::not_authorized, "The operator changed this account.");
 }
 
+void LiveControl::account_unchanged(const xmpp::BareJid& account, admin::Change change) {
+    if (change != admin::Change::erased && change != admin::Change::reset) return;
+    const auto [begin, end] = leaving_.equal_range(account);
+    std::vector<std::shared_ptr<core::Account>> staying;
+    for (auto it = begin; it != end; ++it) staying.push_back(it->second);
+    leaving_.erase(account);
+    for (const auto& open : staying) core_.stay(open);
+}
+
 void LiveControl::account_changed(const xmpp::BareJid& account, admin::Change change) {
+    if (change == admin::Change::erased || change == admin::Change::reset) leaving_.erase(account);
     core_.logs.forget(account);
     using retention::Event;
     switch (change) {

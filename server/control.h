@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The running server's side of lethectl: what is done to an account is followed by its live sessions and caches.
 #pragma once
+#include <memory>
+#include <unordered_map>
+
 #include "server/admin/store_control.h"
 #include "server/core/core.h"
 
@@ -13,11 +16,13 @@ public:
 protected:
     void account_changing(const xmpp::BareJid& account, admin::Change change) override;
     void account_changed(const xmpp::BareJid& account, admin::Change change) override;
+    void account_unchanged(const xmpp::BareJid& account, admin::Change change) override;
     void sweep_extra() override;
     void status_extra(admin::Facts& facts) override;
 
 private:
     core::Core& core_;
+    std::unordered_multimap<xmpp::BareJid, std::shared_ptr<core::Account>> leaving_;  ///< until the change is stored or refused
 };
 
 }  // namespace lethe::server

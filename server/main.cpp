@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include "server/server.h"
 
@@ -26,15 +27,20 @@ void harden() {
 int main(int argc, char** argv) {
     harden();
     CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate again."};
-    app.footer("Example: lethed --config /etc/lethe/lethe.toml\nMake a configuration with: lethectl init --domain chat.example");
+    app.footer("Examples:\n  lethed --config /etc/lethe/lethe.toml\n  lethed --passphrase-fd 3 3< <(pass lethe/node-key)\n\nMake a configuration with: lethectl init --domain chat.example");
     std::string config = "/etc/lethe/lethe.toml";
-    app.add_option("--config", config, "configuration file")->capture_default_str();
+    app.add_option("--config", config, "configuration file")->type_name("FILE")->capture_default_str();
+    std::optional<int> passphrase_fd;
+    app.add_option("--passphrase-fd", passphrase_fd, "read the node key's passphrase from this descriptor instead of asking on the terminal")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    app.set_version_flag("--version", "lethed " LETHE_VERSION);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    auto server = lethe::server::Server::open(config);
+    auto server = lethe::server::Server::open(config, passphrase_fd);
     if (!server) {
         std::fprintf(stderr, "lethed: %s\n", server.error().c_str());
         return 2;

@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
-#include <map>
 
 #include "crypto/secret.h"
 #include "server/admin/config.h"
 #include "server/admin/control_server.h"
+#include "server/admin/node_key_source.h"
 #include "server/control.h"
 #include "server/core/core.h"
 #include "server/feature/all.h"
 #include "server/feature/disco_info.h"
 #include "server/net/listener.h"
 #include "server/notify.h"
-#include "server/stream/client_stream.h"
+#include "server/stream/connections.h"
 
 namespace lethe::server {
 namespace {
@@ -28,14 +28,6 @@ std::string lines(const std::vector<retention::FileError>& errors) {
 
 net::TlsContext::Options tls_options(const admin::Config& config) {
     return {.certificate_path = config.tls.certificate, .key_path = config.tls.key, .minimum = config.tls.minimum, .alpn = {"xmpp-client"}};
-}
-
-/// The network a connection counts against: /24 or /48.
-std::array<std::uint8_t, 7> network_of(const net::PeerAddress& peer) {
-    std::array<std::uint8_t, 7> key{};
-    key[0] = peer.v6;
-    std::copy_n(peer.ip.begin(), peer.v6 ? 6 : 3, key.begin() + 1);
-    return key;
 }
 
 }  // namespace
@@ -58,16 +50,14 @@ struct Server::Impl {
     std::unique_ptr<LiveControl> control;
     std::unique_ptr<admin::ControlServer> control_server;
     std::vector<std::unique_ptr<net::Listener>> listeners;
-    std::map<std::array<std::uint8_t, 7>, unsigned> connections;  ///< per network, in memory only
-    std::map<const stream::ClientStream*, std::weak_ptr<stream::ClientStream>> streams;
+    std::unique_ptr<stream::Connections> connections;
     asio::steady_timer sweeper{io};
     asio::signal_set signals{io};
 
     std::expected<void, std::string> read_files(const std::string& config_file);
-    std::expected<void, std::string> open_store();
+    std::expected<void, std::string> open_store(std::optional<int> passphrase_fd);
     std::expected<void, std::string> open_network();
     void build_core();
-    void accept(asio::ip::tcp::socket socket, bool direct_tls);
     void sweep();
     void schedule_sweep();
     void wait_for_signals();
@@ -79,6 +69,7 @@ std::expected<void, std::string> Server::Impl::read_files(const std::string& con
     auto read = admin::load_config(config_file);
     if (!read) return std::unexpected(lines(read.error()));
     config = std::move(*read);
+    if (const auto enough = stream::Connections::reserve_descriptors(config.limits.connections); !enough) return enough;
     if (const auto fine = admin::check_permissions(config); !fine) return std::unexpected(fine.error());
     auto declared = retention::load_policy(config.policy_file);
     if (!declared) return std::unexpected(lines(declared.error()));
@@ -86,9 +77,9 @@ std::expected<void, std::string> Server::Impl::read_files(const std::string& con
     return {};
 }
 
-std::expected<void, std::string> Server::Impl::open_store() {
-    auto node_key = crypto::load_node_key(config.node_key.file);
-    if (!node_key) return std::unexpected(node_key.error());
+std::expected<void, std::string> Server::Impl::open_store(std::optional<int> passphrase_fd) {
+    const auto node_key = admin::load_node_key(config, passphrase_fd);
+    if (!node_key) return std::unexpected(node_key.error().text);
     keys = std::make_unique<crypto::NodeKeys>(*node_key);
     // Completions run on the core thread, in the order of the commits.
     auto deliver = [this](std::vector<std::move_only_function<void()>> completions) {
@@ -132,11 +123,12 @@ std::expected<void, std::string> Server::Impl::open_network() {
     const auto caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" + feature::caps_node + "' ver='" +
                       feature::caps_ver(core->features) + "'/>";
     clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps});
+    connections = std::make_unique<stream::Connections>(*clients);
     const auto listen = [this](const std::vector<std::string>& addresses, bool direct_tls) -> std::expected<void, std::string> {
         for (const auto& address : addresses) {
             auto listener = net::Listener::open(io, address);
             if (!listener) return std::unexpected(listener.error());
-            (*listener)->start([this, direct_tls](asio::ip::tcp::socket socket) { accept(std::move(socket), direct_tls); });
+            (*listener)->start([this, direct_tls](asio::ip::tcp::socket socket) { connections->accept(std::move(socket), direct_tls); });
             log->write(retention::Event::listening, {retention::Port{(*listener)->port()}});
             listeners.push_back(std::move(*listener));
         }
@@ -148,21 +140,6 @@ std::expected<void, std::string> Server::Impl::open_network() {
     if (!opened) return std::unexpected(opened.error());
     control_server = std::move(*opened);
     return {};
-}
-
-void Server::Impl::accept(asio::ip::tcp::socket socket, bool direct_tls) {
-    auto client = std::make_shared<stream::ClientStream>(*clients, std::move(socket), direct_tls);
-    const auto peer = client->peer();
-    if (!peer) return;
-    const auto network = network_of(*peer);
-    auto& count = connections[network];
-    if (count >= config.limits.connections_per_network) return;
-    ++count;
-    streams.emplace(client.get(), client);
-    client->start([this, network, raw = client.get()] {
-        streams.erase(raw);
-        if (--connections[network] == 0) connections.erase(network);
-    });
 }
 
 void Server::Impl::sweep() {
@@ -208,9 +185,7 @@ void Server::Impl::stop() {
     sweeper.cancel();
     for (auto& listener : listeners) listener->stop();
     control_server->stop();
-    auto open_streams = streams;
-    for (const auto& [_, weak] : open_streams)
-        if (const auto client = weak.lock()) client->finish(xmpp::StreamCondition::system_shutdown);
+    connections->stop();
     auto online = core->online;
     for (const auto& [jid, _] : online) core->end_sessions(jid, xmpp::StreamCondition::system_shutdown, {});
     // What the sessions leave behind is durable before the process ends; connections get a moment to take their last words.
@@ -220,12 +195,11 @@ void Server::Impl::stop() {
     });
 }
 
-std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::string& config_file) {
+std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::string& config_file, std::optional<int> passphrase_fd) {
     if (const auto ready = crypto::initialise(); !ready) return std::unexpected(ready.error());
     auto impl = std::make_unique<Impl>();
-    for (auto step : {+[](Impl& i, const std::string& file) { return i.read_files(file); },
-                      +[](Impl& i, const std::string&) { return i.open_store(); }})
-        if (const auto fine = step(*impl, config_file); !fine) return std::unexpected(fine.error());
+    if (const auto fine = impl->read_files(config_file); !fine) return std::unexpected(fine.error());
+    if (const auto fine = impl->open_store(passphrase_fd); !fine) return std::unexpected(fine.error());
     // The first sweep precedes the listeners: nothing overdue is ever served.
     bool swept = false;
     impl->log->sweep();

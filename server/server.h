@@ -7,14 +7,15 @@
 #pragma once
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace lethe::server {
 
 class Server {
 public:
-    /// Everything up to open listeners.
-    static std::expected<std::unique_ptr<Server>, std::string> open(const std::string& config_file);
+    /// Everything up to open listeners. `passphrase_fd`: admin::load_node_key().
+    static std::expected<std::unique_ptr<Server>, std::string> open(const std::string& config_file, std::optional<int> passphrase_fd = {});
     ~Server();
     /// Serves until SIGTERM or SIGINT; SIGHUP reads the certificate again.
     void run();

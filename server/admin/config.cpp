@@ -102,14 +102,15 @@ void read_tls(Section s, Config::Tls& tls) {
 
 void read_node_key(Section s, Config::NodeKey& node_key) {
     read_path(s, "file", node_key.file);
+    read_path(s, "credential", node_key.credential);
     const auto source = s.string("source");
     if (!source) return;
-    if (*source == "passphrase" || *source == "credential")
+    if (*source != "file" && *source != "passphrase" && *source != "credential")
         s.error("source",
-                '"' + *source +
-                    "\" is a source of the node key which this version does not have; write \"file\"");
-    else if (*source != "file")
-        s.error("source", "this is not a source of the node key; write \"file\"");
+                "this is not a source of the node key; write \"file\", \"passphrase\" or \"credential\"");
+    if (*source == "credential" && s.has("file"))
+        s.error("file", "the node key is a credential of systemd and not a file; remove this line");
+    node_key.source = *source;
 }
 
 void read_rate(Section& s, Config::Limits& limits) {
@@ -130,11 +131,17 @@ void read_limits(Section s, Config::Limits& limits) {
     read_rate(s, limits);
     read_number(s, "sessions_per_account", limits.sessions_per_account, 1, 1000);
     read_number(s, "connections_per_network", limits.connections_per_network, 1, 1'000'000);
+    read_number(s, "connections", limits.connections, 1, 1'000'000);
+    read_number(s, "login_failures_per_network", limits.login_failures_per_network, 0, 1'000'000);
+    read_number(s, "login_failures_per_account", limits.login_failures_per_account, 0, 1'000'000);
+    read_number(s, "stored_per_minute", limits.stored_per_minute, 0, 1'000'000);
+    read_number(s, "letterbox_percent_per_sender", limits.letterbox_percent_per_sender, 1, 100);
     read_number(s, "roster_items", limits.roster_items, 1, 100'000);
     read_number(s, "blocklist_items", limits.blocklist_items, 1, 100'000);
     read_number(s, "handshake_seconds", limits.handshake_seconds, 1, 3600);
     read_number(s, "queue_bytes", limits.queue_bytes, 65536, 1024 * mebibyte);
     read_number(s, "sm_unacked", limits.sm_unacked, 1, 1'000'000);
+    read_number(s, "stall_seconds", limits.stall_seconds, 1, 3600);
     if (limits.unauthenticated_bytes > limits.stanza_bytes)
         s.error(
             "unauthenticated_bytes is larger than stanza_bytes; strangers must not be allowed more than "

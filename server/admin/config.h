@@ -33,8 +33,9 @@ struct Config {
         std::string minimum = "1.2";  ///< "1.2" or "1.3"
     } tls;
     struct NodeKey {
-        std::string source = "file";  ///< the only one yet
+        std::string source = "file";  ///< "file", "passphrase" (the file is sealed by one) or "credential" (of systemd)
         std::string file = "node.key";
+        std::string credential = "lethe-node-key";  ///< its name
     } node_key;
     struct Sasl {
         bool scram_sha_1 = true;
@@ -46,11 +47,17 @@ struct Config {
         std::size_t c2s_bytes_per_second = 262144;  ///< per connection; 0 = unlimited
         unsigned sessions_per_account = 16;
         unsigned connections_per_network = 256;  ///< per /24 or /48
+        unsigned connections = 10000;            ///< in all
+        unsigned login_failures_per_network = 30;   ///< within ten minutes, per /24 or /48; 0 = unlimited
+        unsigned login_failures_per_account = 100;  ///< within ten minutes, from everywhere; 0 = unlimited
+        unsigned stored_per_minute = 120;           ///< by one sender for people who do not share presence with it; 0 = unlimited
+        unsigned letterbox_percent_per_sender = 25; ///< of one account's letterbox quota
         unsigned roster_items = 2000;
         unsigned blocklist_items = 2000;
         std::int64_t handshake_seconds = 30;             ///< from accept to a bound session
         std::size_t queue_bytes = std::size_t{4} << 20;  ///< waiting to be written to one connection
-        unsigned sm_unacked = 1000;  ///< stanzas a client may leave unacknowledged (XEP-0198)
+        unsigned sm_unacked = 1000;  ///< stanzas a client may leave unacknowledged (XEP-0198) for stall_seconds
+        std::int64_t stall_seconds = 30;  ///< while more waits for it, a client may take or acknowledge nothing for so long
     } limits;
 };
 

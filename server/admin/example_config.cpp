@@ -32,8 +32,11 @@ void fill(std::string& text, std::string_view place, std::string_view value) {
 
 }  // namespace
 
-std::string example_config(std::string_view domain, std::string_view data) {
+std::string example_config(std::string_view domain, std::string_view data,
+                           std::string_view node_key_source) {
     std::string text(example_text);
+    if (constexpr std::string_view preset = "#source = \"file\""; node_key_source != "file")
+        text.replace(text.find(preset), preset.size(), "source = \"" + std::string(node_key_source) + '"');
     fill(text, "%DATA%", data);
     fill(text, "%DOMAIN%", domain);
     return text;

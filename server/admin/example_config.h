@@ -5,5 +5,6 @@
 #include <string_view>
 
 namespace lethe::admin {
-std::string example_config(std::string_view domain, std::string_view data);
+/// `node_key_source`: "file" or "passphrase".
+std::string example_config(std::string_view domain, std::string_view data, std::string_view node_key_source = "file");
 }  // namespace lethe::admin

@@ -59,6 +59,7 @@ std::expected<void, std::string> check_permissions(const Config& config) {
         {config.tls.certificate, 0755, "go-w", "can be changed by other users"},
     };
     for (const auto& item : items) {
+        if (&item.path == &config.node_key.file && config.node_key.source == "credential") continue;
         const auto found = check(item.path, item.allowed, item.remedy, item.danger);
         if (!found) return std::unexpected(found.error());
         if (found->st_uid != 0 && found->st_uid != self && found->st_uid != house->st_uid)

@@ -29,13 +29,17 @@ StoreControlHandler::~StoreControlHandler() = default;
 
 void StoreControlHandler::account_changing(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::account_changed(const xmpp::BareJid&, Change) {}
+void StoreControlHandler::account_unchanged(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::sweep_extra() {}
 std::size_t StoreControlHandler::stuck_buckets() const { return 0; }
 void StoreControlHandler::status_extra(Facts&) {}
 
 Done StoreControlHandler::finish(const xmpp::BareJid& account, Change change, Answer answer) {
     return [this, account, change, answer = std::move(answer)](Outcome outcome) mutable {
-        if (!outcome) return answer(std::unexpected(std::move(outcome.error())));
+        if (!outcome) {
+            account_unchanged(account, change);
+            return answer(std::unexpected(std::move(outcome.error())));
+        }
         account_changed(account, change);
         answer(Facts{});
     };

@@ -51,6 +51,8 @@ protected:
     virtual void account_changing(const xmpp::BareJid& account, Change change);
     /// After the change is on stable storage.
     virtual void account_changed(const xmpp::BareJid& account, Change change);
+    /// It was announced by account_changing() and refused: sessions that are gone stay gone, nothing else is lost.
+    virtual void account_unchanged(const xmpp::BareJid& account, Change change);
     /// What a sweep destroys besides buckets: log files.
     virtual void sweep_extra();
     /// Buckets that are due, and that nobody can read any more, but whose key could not be destroyed so far

@@ -6,11 +6,14 @@
 #pragma once
 #include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "crypto/vault.h"
 #include "server/core/logs.h"
@@ -35,7 +38,13 @@ public:
     State state = State::opening;
     bool changing_password = false;
     bool rereading = false;
-    bool leaving = false;   ///< about to be erased: its stanzas are ignored, nothing is returned to its letterbox
+    /// About to be erased or reset: nothing is written under its vault any more. What comes meanwhile waits below, in case it
+    /// stays after all (Core::stay); otherwise it goes with the account.
+    bool leaving = false;
+    std::deque<std::pair<std::weak_ptr<Session>, std::string>> postponed;  ///< stanzas from its sessions, not counted as handled
+    std::size_t postponed_bytes = 0;
+    std::deque<Outgoing> kept_back;   ///< what ended sessions had not confirmed
+    std::vector<Outgoing> taken_late; ///< out of the letterbox, confirmed and not yet deleted
     asio::steady_timer opened;  ///< cancelled when `state` leaves opening
 
     Roster roster;

@@ -16,6 +16,7 @@ Core::Core(Environment environment, FeatureTable table)
       features(std::move(table)),
       domain(*xmpp::BareJid::parse(env.config.domain)),
       logs(env.store, env.keys, env.buckets, env.clock),
+      intake({env.config.limits.stored_per_minute, env.config.limits.letterbox_percent_per_sender}, domain.domain()),
       password_changes(std::make_shared<Turns>(env.io, 100)) {}
 
 std::shared_ptr<Account> Core::open_vault(const xmpp::BareJid& jid) const {
@@ -24,8 +25,9 @@ std::shared_ptr<Account> Core::open_vault(const xmpp::BareJid& jid) const {
 }
 
 void Core::handle(const std::shared_ptr<Session>& session, xml::Document document) {
-    if (session->ended || session->account().leaving) return;
+    if (session->ended) return;
     auto stanza = document.root();
+    if (session->account().leaving) return postpone(session, stanza);
     session->count_inbound();
     stanza.set_attr("from", session->jid().to_string());
     handling_ = session;
@@ -85,22 +87,44 @@ void Core::end_session(const std::shared_ptr<Session>& session) {
     if (session->ended) return;
     auto account = session->account_ptr();
     session_unavailable(*this, *session);
-    session->ended = true;
+    session->end();
     // A session that took over the resource keeps its place.
     if (account->session(session->jid().resource()) == session.get()) account->sessions.erase(session->jid().resource());
-    if (!account->leaving) return_undelivered(*account, session->take_unconfirmed());
+    put_back(account, session->take_unconfirmed());
     env.log.write(retention::Event::session_closed, {retention::Account{account->jid}});
     close_if_unused(account);
 }
 
 void Core::reclaim(const std::shared_ptr<Session>& session) {
-    if (!session->ended || session->account().leaving) return;
-    auto items = session->take_unconfirmed();
-    const auto now = open_vault(session->account().jid);
-    if (!now || now == session->account_ptr()) return return_undelivered(session->account(), std::move(items));
+    if (session->ended) put_back(session->account_ptr(), session->take_unconfirmed());
+}
+
+void Core::put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items) {
+    const auto open = open_vault(was->jid);
+    auto& now = open ? *open : *was;
     // Closed and opened again meanwhile: what lies in the letterbox has been found there.
-    std::erase_if(items, [](const Outgoing& item) { return item.letterbox.has_value(); });
-    if (!now->leaving) return_undelivered(*now, std::move(items));
+    if (&now != was.get()) std::erase_if(items, [](const Outgoing& item) { return item.letterbox.has_value(); });
+    if (!now.leaving) return return_undelivered(now, std::move(items));
+    std::move(items.begin(), items.end(), std::back_inserter(now.kept_back));
+}
+
+/// The answer to a removal of the account is a commit away.
+void Core::postpone(const std::shared_ptr<Session>& session, const xml::Element& stanza) {
+    auto& account = session->account();
+    auto bytes = xml::serialize(stanza);
+    account.postponed_bytes += bytes.size();
+    if (account.postponed_bytes > env.config.limits.queue_bytes)
+        return session->kick(xmpp::StreamCondition::resource_constraint, "The account is being removed");
+    account.postponed.emplace_back(session, std::move(bytes));
+}
+
+void Core::stay(const std::shared_ptr<Account>& account) {
+    account->leaving = false;
+    for (const auto& item : std::exchange(account->taken_late, {})) letterbox_taken(*this, *account, item);
+    put_back(account, std::exchange(account->kept_back, {}));
+    account->postponed_bytes = 0;
+    for (auto& [from, bytes] : std::exchange(account->postponed, {}))
+        if (const auto session = from.lock()) handle(session, xml::parse(bytes));
 }
 
 void Core::close_if_unused(const std::shared_ptr<Account>& account) {

@@ -16,6 +16,7 @@
 #include "server/admin/operations.h"
 #include "server/core/account.h"
 #include "server/core/feature.h"
+#include "server/core/intake.h"
 #include "server/core/logs.h"
 #include "server/core/session.h"
 #include "server/core/turns.h"
@@ -44,6 +45,7 @@ public:
     const FeatureTable features;
     const xmpp::BareJid domain;
     Logs logs;
+    Intake intake;
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening
 
@@ -68,6 +70,8 @@ public:
     void end_session(const std::shared_ptr<Session>& session);
     /// After a write failed: what it took with it goes where the rest of the session's unconfirmed stanzas went.
     void reclaim(const std::shared_ptr<Session>& session);
+    /// The account was to be erased or reset (Account::leaving) and the disk refused: what waited meanwhile is done now.
+    void stay(const std::shared_ptr<Account>& account);
     /// Closes the vault if no session uses it (a bind that was given up).
     void close_if_unused(const std::shared_ptr<Account>& account);
     /// Ends every session of an account with a stream error, except one.
@@ -76,6 +80,8 @@ public:
 
 private:
     std::shared_ptr<Session> handling_;  ///< whose stanza is being handled, during handle() only
+    void postpone(const std::shared_ptr<Session>& session, const xml::Element& stanza);
+    void put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items);
     void return_undelivered(Account& account, std::deque<Outgoing> items);
 };
 

@@ -3,6 +3,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/redirect_error.hpp>
 
 #include "server/core/async.h"
 #include "server/core/core.h"
@@ -13,9 +14,6 @@ namespace lethe::core {
 namespace {
 
 using crypto::ClassId;
-
-/// A session that takes nothing for so long is given up: the account's others wait for it.
-constexpr std::chrono::seconds stalled{30};
 
 /// Counts what lies on disk of a closed account. While it runs the quota knows of this process's entries only.
 asio::awaitable<void> count_usage(Core& core, std::shared_ptr<LogWriter> writer) {
@@ -147,20 +145,18 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
 }  // namespace
 
 asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
-    asio::steady_timer timer(core.env.io);
-    auto seen = session->progress();
-    auto since = std::chrono::steady_clock::now();
+    // Shared with the callback, which may come after this coroutine has gone on.
+    const auto timer = std::make_shared<asio::steady_timer>(core.env.io);
     while (!session->ended && !has_room(core, *session)) {
-        if (session->progress() != seen) {
-            seen = session->progress();
-            since = std::chrono::steady_clock::now();
-        } else if (std::chrono::steady_clock::now() - since > stalled) {
-            session->kick(xmpp::StreamCondition::connection_timeout, "Nothing was read or acknowledged for too long");
-        }
-        timer.expires_after(std::chrono::milliseconds(20));
-        auto token = asio::use_awaitable;
-        auto waiting = timer.async_wait(token);
+        timer->expires_after(std::chrono::seconds(core.env.config.limits.stall_seconds));
+        session->on_progress([timer] { timer->cancel(); });
+        std::error_code woken;
+        auto token = asio::redirect_error(asio::use_awaitable, woken);
+        auto waiting = timer->async_wait(token);
         co_await std::move(waiting);
+        if (woken || session->ended || has_room(core, *session)) continue;
+        // A session that takes nothing for so long is given up: the account's others wait for it.
+        session->kick(xmpp::StreamCondition::connection_timeout, "Nothing was read or acknowledged for too long");
     }
 }
 
@@ -193,7 +189,7 @@ void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
 void letterbox_taken(Core& core, Account& account, const Outgoing& item) {
     if (!item.letterbox) return;
     account.in_flight.erase(*item.letterbox);
-    if (account.leaving) return;  // nothing is written any more under a vault that is about to be gone
+    if (account.leaving) return account.taken_late.push_back(item);
     Change change;
     core.logs.erase(change, *account.writer, *item.letterbox);
     // The cursor passes nothing that another session was sent and may yet lose.

@@ -22,7 +22,8 @@ void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const cryp
 /// The session can take messages from now on: empties the letterbox into it, then sets Session::live.
 void open_letterbox(Core& core, const std::shared_ptr<Session>& session);
 
-/// Resumes when the session's queue has room for much more, or it ended. A session that takes nothing for half a minute is ended.
+/// Resumes when the session's queue has room for much more, or it ended or is about to. A session that takes nothing for
+/// limits.stall_seconds is ended.
 asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session);
 
 /// Something reached a client: deletes the letterbox entry it came from.

@@ -18,6 +18,7 @@ std::shared_ptr<LogWriter> Logs::find(const xmpp::BareJid& jid) {
 
     auto writer = std::make_shared<LogWriter>();
     writer->id = id;
+    writer->period = ++periods_;
     writer->owner = record->vault_public;
     // Writers in use elsewhere (an online account) survive being dropped here only by being found again, so those are kept.
     for (auto old = ages_.begin(); writers_.size() >= cached_writers && old != ages_.end();) {
@@ -88,6 +89,7 @@ std::optional<crypto::LogPlace> Logs::append(Change& change, LogWriter& writer, 
 
 void Logs::erase(Change& change, LogWriter& writer, const crypto::LogPlace& place) {
     writer.usage[place.cls].counted = false;
+    writer.period = ++periods_;
     const auto bucket = buckets_.find({place.cls, place.bucket});
     if (bucket) change.batch.erase_entry(crypto::log_prefix(*bucket->key, writer.id), place);
 }

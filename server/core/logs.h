@@ -48,6 +48,7 @@ struct LogWriter {
         std::uint64_t appended = 0;  ///< entries sealed since this writer exists; only rises
     };
     std::map<crypto::ClassId, Usage> usage;
+    std::uint64_t period = 0;  ///< another one whenever something was taken out; unique in this process (core/intake.h)
     /// Subscription entries of the closed vault by sender and whether they ask or answer: at most one of each, the newest.
     std::map<std::pair<xmpp::BareJid, bool>, crypto::LogPlace> waiting_requests;
 };
@@ -78,6 +79,7 @@ private:
         std::list<xmpp::BareJid>::iterator age;
     };
     static constexpr std::size_t cached_writers = 8192;
+    std::uint64_t periods_ = 0;
     LogWriter::Chain* open_chain(LogWriter& writer, crypto::ClassId cls);
 
     store::Store& store_;

@@ -175,13 +175,13 @@ asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid
         auto settling = settle_subscriptions(core, account);
         ok = co_await std::move(settling);
     }
+    if (!ok) core.env.log.write(retention::Event::storage_alarm, {});
     // Erased or reset while it was opening: what was read belongs to nobody any more.
     if (account->state == Account::State::closed) ok = false;
     account->state = ok ? Account::State::open : Account::State::closed;
     account->opened.cancel();
     if (!ok) {
         core.online.erase(jid);
-        core.env.log.write(retention::Event::storage_alarm, {});
         co_return nullptr;
     }
     account->writer->waiting_requests.clear();

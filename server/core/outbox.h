@@ -23,7 +23,7 @@ inline Wire make_wire(std::string bytes) { return std::make_shared<const std::st
 struct Delivery {
     crypto::LogEntry entry;
     unsigned pending = 0;  ///< sessions that were sent it and have neither acknowledged it nor ended
-    bool taken = false;    ///< some session has it for certain
+    bool taken = false;    ///< some session has it for certain, or it was returned already
 };
 
 struct Outgoing {

@@ -167,6 +167,7 @@ void keep_subscription(Core& core, const xmpp::BareJid& to, const xmpp::BareJid&
     const auto matter = std::pair(from, answer);
     const bool known = writer->waiting_requests.contains(matter);
     if (!known && writer->waiting_requests.size() >= peers_remembered) return;
+    if (!known && !core.intake.has_share_of_subscriptions(from, writer->id, peers_remembered, core.env.clock.now())) return;
     crypto::LogEntry entry;
     entry.type = crypto::LogEntry::Type::subscription;
     entry.received = core.logs.stamp(*writer);
@@ -179,6 +180,7 @@ void keep_subscription(Core& core, const xmpp::BareJid& to, const xmpp::BareJid&
     const auto place = core.logs.append(change, *writer, crypto::ClassId::subscriptions, entry);
     if (!place) return;
     if (known) core.logs.erase(change, *writer, writer->waiting_requests.at(matter));
+    else core.intake.kept_subscription(from, writer->id, entry.received);
     writer->waiting_requests.insert_or_assign(matter, *place);
     core.write(std::move(change), core.failure_reply(stanza));
 }
@@ -196,6 +198,11 @@ void user_subscription(Core& core, const std::shared_ptr<Session>& session, cons
     if (to == account.jid) return;
     const auto* known = account.roster.find(to);
     const RosterItem before = known ? *known : RosterItem{};
+    // Here and not where it would be stored, so that the answer cannot depend on whether the contact is online.
+    if (type == SubscriptionType::subscribe && !before.subscription.to && !core.intake.may_send(account.jid, core.env.clock.now())) {
+        session->send(xmpp::error_reply(stanza, {xmpp::Condition::service_unavailable, "Too many requests at once."}).root());
+        return;
+    }
     const auto transition = outbound(type, before.subscription);
     RosterItem item = before;
     item.subscription = transition.next;
@@ -255,6 +262,18 @@ void send_presence_to(Core& core, Account& account, const xmpp::BareJid& contact
     for (const auto& [_, session] : account.sessions)
         if (session->presence)
             to_contact(core, available ? session->presence->stanza : unavailable_stanza(session->jid()), session->jid(), contact);
+}
+
+std::vector<xmpp::FullJid> available_sessions(const Account& account) {
+    std::vector<xmpp::FullJid> out;
+    for (const auto& [_, session] : account.sessions)
+        if (session->presence) out.push_back(session->jid());
+    return out;
+}
+
+void send_unavailable(Core& core, const Account& account, const std::vector<xmpp::FullJid>& from, const xmpp::BareJid& contact) {
+    if (account.blocks(xmpp::Jid(contact))) return;
+    for (const auto& jid : from) to_contact(core, unavailable_stanza(jid), jid, contact);
 }
 
 void send_subscription(Core& core, const xmpp::BareJid& from, const xmpp::BareJid& to, SubscriptionType type) {

@@ -42,5 +42,8 @@ void push_roster_item(Account& account, const xmpp::BareJid& jid, const RosterIt
 
 /// Presence of all available sessions of `account` to one contact, or unavailable for each.
 void send_presence_to(Core& core, Account& account, const xmpp::BareJid& contact, bool available);
+/// In two steps, for a contact that is to hear later that it sees nobody any more: whom it sees now, and their end.
+std::vector<xmpp::FullJid> available_sessions(const Account& account);
+void send_unavailable(Core& core, const Account& account, const std::vector<xmpp::FullJid>& from, const xmpp::BareJid& contact);
 
 }  // namespace lethe::core

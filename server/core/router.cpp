@@ -12,6 +12,8 @@ namespace ns = xmpp::ns;
 using crypto::ClassId;
 using xmpp::Condition;
 
+constexpr const char* quota_is_full = "This account cannot store more messages at the moment.";
+
 /// One message on its way. Answers go to the sender's session.
 struct Passage {
     Core& core;
@@ -54,12 +56,29 @@ crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, bool close
 /// Nobody can take it: vault closed, or open without a session that takes messages.
 bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, bool closed) {
     if (!p.keep.letterbox) return true;
-    const bool stored = p.core.logs.stores(ClassId::letterbox);
-    if (stored && !letterbox_has_room(p.core, writer))
-        return p.refuse({Condition::service_unavailable, "This account cannot store more messages at the moment."});
+    if (!p.core.logs.stores(ClassId::letterbox)) {
+        archive_for_recipient(p, *writer, closed);
+        return true;
+    }
+    const auto& policy = p.core.env.policy;
+    const Intake::Quota quota{writer->id, writer->period, policy.letterbox_max_messages, policy.letterbox_max_bytes};
+    const auto sender = p.from->jid().bare();
+    const auto now = p.core.env.clock.now();
+    if (!letterbox_has_room(p.core, writer) || !p.core.intake.has_share(sender, quota, now))
+        return p.refuse({Condition::service_unavailable, quota_is_full});
     const auto entry = archive_for_recipient(p, *writer, closed);
-    if (stored) keep_in_letterbox(p.core, p.change, *writer, entry);
+    const auto before = writer->usage[ClassId::letterbox].bytes;
+    keep_in_letterbox(p.core, p.change, *writer, entry);
+    p.core.intake.kept(sender, quota, writer->usage[ClassId::letterbox].bytes - before, now);
     return true;
+}
+
+/// Whoever cannot know whether the account is online is bounded alike in both cases (core/intake.h).
+bool admitted(Passage& p, const Account* account) {
+    if (!p.keep.letterbox) return true;
+    const auto sender = p.from->jid().bare();
+    if (account && account->shows_presence_to(sender) && !account->blocks(xmpp::Jid(p.from->jid()))) return true;
+    return p.core.intake.may_send(sender, p.core.env.clock.now()) || p.refuse({Condition::service_unavailable, quota_is_full});
 }
 
 void to_sessions(Passage& p, Account& account, const std::vector<std::shared_ptr<Session>>& sessions) {
@@ -114,8 +133,9 @@ bool deliver(Passage& p) {
     if (!account) {
         const auto writer = core.logs.find(p.to.bare());
         if (!writer) return p.refuse({Condition::service_unavailable});
-        return keepable ? to_letterbox(p, writer, true) : true;
+        return keepable ? admitted(p, nullptr) && to_letterbox(p, writer, true) : true;
     }
+    if (!admitted(p, account.get())) return false;
     if (account->blocks(xmpp::Jid(p.from->jid()))) return true;
     if (!p.to.is_bare() && to_resource(p, *account)) return true;
     if (p.type == MessageType::error || (!p.to.is_bare() && !keepable)) return true;
@@ -170,13 +190,32 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     if (!p.change.empty()) core.write(std::move(p.change), core.failure_reply(message));
 }
 
+namespace {
+
+/// A message that was on its way when its receiver's quota filled: the sender is told, if still there. (The archive has it.)
+void bounce(Core& core, const xmpp::Jid& sender, const std::string& stanza) {
+    const auto account = core.open_vault(sender.bare());
+    auto* session = account ? account->session(sender.resource()) : nullptr;
+    const auto message = xml::parse(stanza);
+    if (session && message.root())
+        session->send(xmpp::error_reply(message.root(), {Condition::service_unavailable, quota_is_full}).root());
+}
+
+}  // namespace
+
 void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& delivery) {
+    // Its owner may have blocked the sender since it was sent the first time.
+    const auto peer = xmpp::Jid::parse(delivery->entry.peer);
+    if (!peer || account.blocks(*peer)) return;
     const auto sessions = takers(account);
     if (!sessions.empty()) {
         const auto wire = deliverable(account, delivery->entry, delivery->entry.stanza, true, core.domain.domain());
         for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
         return;
     }
+    delivery->taken = true;  // other sessions that lost it too need not return it once more
+    if (core.logs.stores(ClassId::letterbox) && !letterbox_has_room(core, account.writer))
+        return bounce(core, *peer, delivery->entry.stanza);
     Change change;
     keep_in_letterbox(core, change, *account.writer, delivery->entry);
     if (!change.empty()) core.write(std::move(change), {});

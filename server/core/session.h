@@ -4,12 +4,14 @@
 // Lifetime: from bind until Core::end_session; the stream and the account share it.
 // Thread: core.
 #pragma once
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "server/core/outbox.h"
 #include "server/xmpp/error.h"
@@ -22,8 +24,17 @@ class Turns;
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
-    Session(xmpp::FullJid jid, std::shared_ptr<Account> account, std::shared_ptr<Outbox> outbox, unsigned max_unacknowledged)
-        : jid_(std::move(jid)), account_(std::move(account)), outbox_(std::move(outbox)), max_unacknowledged_(max_unacknowledged) {}
+    /// What a client that acknowledges (XEP-0198) may leave unacknowledged. More than `count` stanzas are no offence by themselves: a
+    /// login with many contacts online brings as many at once, before the client could say anything. It is ended when it has been over
+    /// `count` for the time of `patience` without acknowledging one, and at once when its unacknowledged stanzas take more than `bytes`.
+    struct Unacknowledged {
+        std::size_t count;
+        std::size_t bytes;
+        std::chrono::seconds patience;
+        std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+    };
+    Session(xmpp::FullJid jid, std::shared_ptr<Account> account, std::shared_ptr<Outbox> outbox, Unacknowledged limits)
+        : jid_(std::move(jid)), account_(std::move(account)), outbox_(std::move(outbox)), limits_(std::move(limits)) {}
 
     const xmpp::FullJid& jid() const { return jid_; }
     Account& account() const { return *account_; }
@@ -36,9 +47,13 @@ public:
     void send(Outgoing item);
     std::size_t queued_bytes() const { return outbox_->bytes(); }
     /// Half of what the client may leave unacknowledged is under way.
-    bool should_wait_for_acknowledgement() const { return unacknowledged_.size() > max_unacknowledged_ / 2; }
-    /// Rises whenever something was written or acknowledged.
-    std::uint64_t progress() const { return progress_; }
+    bool should_wait_for_acknowledgement() const {
+        return unacknowledged_.size() > limits_.count / 2 || unacknowledged_bytes_ > limits_.bytes / 2;
+    }
+    /// `callback` runs once, when something was written or acknowledged, or the session ended; soon, not from inside this call.
+    void on_progress(std::function<void()> callback) { progress_waiters_.push_back(std::move(callback)); }
+    /// The session has ended: nothing is sent any more, and whoever waits for progress hears of it.
+    void end();
     /// The stream wrote these; without XEP-0198 that is as far as anybody can know.
     void written(std::deque<Outgoing>& items);
     /// Something reached the client for certain. Set by the core.
@@ -92,19 +107,23 @@ public:
     bool takes_messages() const { return presence && presence->priority >= 0 && live && !ended; }
 
 private:
+    void made_progress();
+    bool too_much_unacknowledged();
     void taken(Outgoing& item);
     void answer_acknowledgements();
 
     xmpp::FullJid jid_;
     std::shared_ptr<Account> account_;
     std::shared_ptr<Outbox> outbox_;
-    unsigned max_unacknowledged_;
+    Unacknowledged limits_;
     bool acknowledging_ = false;
     std::uint32_t inbound_ = 0;          ///< stanzas received
     std::uint32_t acknowledged_ = 0;     ///< of ours, by the client
     std::deque<Outgoing> unacknowledged_;
+    std::size_t unacknowledged_bytes_ = 0;
+    std::optional<std::chrono::steady_clock::time_point> over_since_;  ///< more than limits_.count, and none acknowledged since
     std::deque<Outgoing> refused_;       ///< came when the stream was closing already
-    std::uint64_t progress_ = 0;
+    std::vector<std::function<void()>> progress_waiters_;
     std::size_t unrequested_ = 0;        ///< sent since the last <r/>
     bool request_open_ = false;
     std::multiset<std::uint32_t> held_;

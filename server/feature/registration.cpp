@@ -61,13 +61,14 @@ asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Se
 }
 
 void cancel(core::Request& request) {
-    const auto jid = request.session->jid().bare();
-    request.session->account().leaving = true;
-    request.core.env.operations.erase(jid, [&core = request.core, jid, responder = request.responder](admin::Outcome outcome) {
+    const auto account = request.session->account_ptr();
+    account->leaving = true;
+    request.core.env.operations.erase(account->jid, [&core = request.core, account, responder = request.responder](admin::Outcome outcome) {
         if (!outcome) {
-            if (const auto account = core.open_vault(jid)) account->leaving = false;
-            return responder.error({Condition::resource_constraint, outcome.error().text});
+            responder.error({Condition::resource_constraint, outcome.error().text});
+            return core.stay(account);
         }
+        const auto& jid = account->jid;
         core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
         responder.result();
         core.logs.forget(jid);

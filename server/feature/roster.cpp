@@ -48,14 +48,17 @@ std::expected<core::RosterItem, xmpp::StanzaError> wanted_item(const xml::Elemen
     return item;
 }
 
-void commit(core::Request& request, core::Change change, const xmpp::BareJid& jid) {
+/// `then` runs after the commit, before the answer.
+void commit(core::Request& request, core::Change change, const xmpp::BareJid& jid, std::function<void(core::Account&)> then = {}) {
     auto account = request.session->account_ptr();
-    request.core.write(std::move(change), [&core = request.core, account, jid, responder = request.responder](store::Result r) {
+    request.core.write(std::move(change), [&core = request.core, account, jid, then = std::move(then),
+                                           responder = request.responder](store::Result r) {
         if (!r) {
             core::reread(core, account);
             return responder.error({Condition::resource_constraint, "The server cannot store this now."});
         }
         core::push_roster_item(*account, jid, account->roster.find(jid));
+        if (then) then(*account);
         responder.result();
     });
 }
@@ -64,16 +67,18 @@ void remove(core::Request& request, const xmpp::BareJid& jid) {
     auto& account = request.session->account();
     const auto* item = account.roster.find(jid);
     if (!item || !item->listed) return request.responder.error({Condition::item_not_found});
-    const auto before = *item;
-    // RFC 6121 2.5.2: the contact is told before the entry is forgotten.
-    if (before.subscription.from) core::send_presence_to(request.core, account, jid, false);
+    const auto before = item->subscription;
+    // Who it saw online until now; they may have gone when the removal is stored.
+    const auto shown = core::available_sessions(account);
     core::Change change;
     account.roster.erase(change.batch, *account.vault, jid);
-    commit(request, std::move(change), jid);
-    if (before.subscription.to || before.subscription.pending_out)
-        core::send_subscription(request.core, account.jid, jid, core::SubscriptionType::unsubscribe);
-    if (before.subscription.from || before.subscription.pending_in)
-        core::send_subscription(request.core, account.jid, jid, core::SubscriptionType::unsubscribed);
+    // The contact hears of it when it is so: a removal that the disk refused has not happened, and what the contact's side had forgotten
+    // would not come back.
+    commit(request, std::move(change), jid, [&core = request.core, jid, before, shown](core::Account& owner) {
+        if (before.from) core::send_unavailable(core, owner, shown, jid);
+        if (before.to || before.pending_out) core::send_subscription(core, owner.jid, jid, core::SubscriptionType::unsubscribe);
+        if (before.from || before.pending_in) core::send_subscription(core, owner.jid, jid, core::SubscriptionType::unsubscribed);
+    });
 }
 
 void set(core::Request& request) {

@@ -231,7 +231,9 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
         refuse({xmpp::Condition::resource_constraint, "Too many sessions of this account."});
         co_return;
     }
-    session_ = std::make_shared<core::Session>(*jid, account, outbox_, limits_.sm_unacked);
+    session_ = std::make_shared<core::Session>(*jid, account, outbox_,
+                                               core::Session::Unacknowledged{limits_.sm_unacked, limits_.queue_bytes,
+                                                                             std::chrono::seconds(limits_.stall_seconds)});
     session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
         const auto self = weak.lock();
         if (self) self->finish(condition, text);

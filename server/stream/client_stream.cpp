@@ -7,6 +7,8 @@
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
+#include <string.h>  // explicit_bzero
+
 #include <algorithm>
 #include <array>
 
@@ -148,7 +150,7 @@ asio::awaitable<bool> ClientStream::handshake() {
     const auto done = co_await std::move(operation);
     handshaking_ = false;
     if (!done) co_return false;
-    login_ = std::make_unique<Login>(service_.authenticator, channel_binding());
+    login_ = std::make_unique<Login>(service_.authenticator, channel_binding(), network_of(stream_.peer().value_or(net::PeerAddress{})));
     co_return true;
 }
 
@@ -191,7 +193,9 @@ asio::awaitable<bool> ClientStream::read_some() {
         co_return true;
     }
     const auto error = reader_->feed(std::string_view(buffer.data(), *got));
+    explicit_bzero(buffer.data(), *got);  // it may have been a new password
     if (error != xml::ReadError::none) read_error_ = error;
+    heard_ = true;
     arrived_ = *got;
     co_return true;
 }
@@ -211,6 +215,10 @@ asio::awaitable<void> ClientStream::slow_down() {
     auto token = asio::redirect_error(asio::use_awaitable, ignored);
     auto waiting = timer.async_wait(token);
     co_await std::move(waiting);
+}
+
+void ClientStream::release_idle_memory() {
+    if (!std::exchange(heard_, false)) reader_->release_memory();
 }
 
 void ClientStream::restart(State next) {

@@ -45,6 +45,8 @@ public:
     /// Ends the stream with an error, after what already waits.
     void finish(xmpp::StreamCondition condition, std::string_view text = {});
     std::optional<net::PeerAddress> peer() const { return stream_.peer(); }
+    /// If nothing was read since the last call: what the parser holds (10 KiB) goes back, until something comes.
+    void release_idle_memory();
 
 private:
     void begin_closing();
@@ -99,6 +101,7 @@ private:
     asio::steady_timer deadline_;  ///< negotiation, and later the end
     std::size_t unauthenticated_bytes_ = 0;
     std::size_t arrived_ = 0;      ///< by the last read
+    bool heard_ = false;           ///< something was read since release_idle_memory()
     double allowance_ = 0;         ///< bytes that may be read now (limits.c2s_bytes_per_second)
     std::chrono::steady_clock::time_point allowance_at_;
     unsigned failures_ = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "server/xmpp/base64.h"
 
@@ -22,6 +23,10 @@ Bytes random_hash(Mechanism mechanism) {
     Bytes bytes(scram::size_of(static_cast<scram::Hash>(mechanism)));
     crypto::random_bytes(bytes);
     return bytes;
+}
+
+std::int64_t steady_now() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 std::uint32_t usual_iterations(Mechanism mechanism) {
@@ -66,6 +71,8 @@ Authenticator::Authenticator(const store::Store& store, const crypto::NodeKeys& 
         record.credentials.push_back({mechanism, usual_iterations(mechanism), Bytes(16), random_hash(mechanism), random_hash(mechanism), Bytes(72)});
     auto sealed = keys.seal_record(id, key, record);
     decoy_ = std::make_unique<Decoy>(Decoy{id, std::move(key), std::move(sealed)});
+    throttle_ = std::make_unique<LoginThrottle>(
+        LoginThrottle::Limits{config.limits.login_failures_per_network, config.limits.login_failures_per_account});
 }
 
 Authenticator::~Authenticator() = default;
@@ -115,6 +122,13 @@ Login::Reply Login::fail(std::string_view why) {
     return {Reply::Kind::failure, std::string(why), std::exchange(tried_, {})};
 }
 
+bool Login::throttled() const { return !authenticator_.throttle().allows(network_, name_, steady_now()); }
+
+Login::Reply Login::wrong_proof() {
+    authenticator_.throttle().failed(network_, name_, steady_now());
+    return fail("not-authorized");
+}
+
 Login::Reply Login::begin(std::string_view mechanism, std::string_view payload) {
     const auto parsed = parse_mechanism(mechanism);
     const auto offered = authenticator_.mechanisms(binding_);
@@ -130,8 +144,10 @@ Login::Reply Login::begin(std::string_view mechanism, std::string_view payload) 
     exchange_.emplace(hash, plus, binding_, fresh_nonce());
     const auto first = exchange_->client_first(as_text(*message));
     if (!first) return fail(condition(first.error()));
-    found_ = authenticator_.look_up(first->username, static_cast<Mechanism>(hash));
     tried_ = xmpp::BareJid::parse(first->username + "@" + authenticator_.config_.domain);
+    name_ = tried_ ? tried_->to_string() : first->username;
+    if (throttled()) return fail("temporary-auth-failure");
+    found_ = authenticator_.look_up(first->username, static_cast<Mechanism>(hash));
     if (first->authzid) {
         // Nobody acts for somebody else here; decided before the account's existence matters.
         const auto authzid = xmpp::BareJid::parse(*first->authzid);
@@ -147,11 +163,14 @@ Login::Reply Login::respond(std::string_view payload) {
         const auto mechanism = awaited_;
         return begin(mechanism, payload);
     }
-    const auto message = xmpp::base64::decode(payload);
+    auto message = xmpp::base64::decode(payload);
     if (!message) return fail("incorrect-encoding");
+    if (throttled()) return fail("temporary-auth-failure");
     auto result = exchange_->client_final(as_text(*message));
+    crypto::detail::wipe(message->data(), message->size());  // with what is stored it would give ClientKey
+    if (!result && result.error() == scram::Failure::not_authorized) return wrong_proof();
     if (!result) return fail(condition(result.error()));
-    if (!found_.account) return fail("not-authorized");  // suspended: the proof was right, the answer says nothing of it
+    if (!found_.account) return wrong_proof();  // suspended: the proof was right, the answer says nothing of it
     // The account may have changed its password, been reset or erased since the challenge was sent.
     const auto now = authenticator_.look_up(found_.account->local(), found_.credential.mechanism);
     if (!now.account || now.credential.stored_key != found_.credential.stored_key) return fail("not-authorized");

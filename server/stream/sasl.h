@@ -16,6 +16,7 @@
 #include "crypto/vault.h"
 #include "server/admin/config.h"
 #include "server/admin/operations.h"
+#include "server/stream/login_throttle.h"
 #include "server/xmpp/scram.h"
 #include "store/store.h"
 
@@ -47,6 +48,7 @@ public:
     };
     /// It would succeed again: no other password since, not suspended, reset or erased, and nothing of the kind under way.
     bool still_holds(const Proof& proof) const;
+    LoginThrottle& throttle() const { return *throttle_; }
 
 private:
     friend class Login;
@@ -56,6 +58,7 @@ private:
     const admin::Config& config_;
     struct Decoy;
     std::unique_ptr<Decoy> decoy_;
+    std::unique_ptr<LoginThrottle> throttle_;
 };
 
 /// One attempt, from <auth/> to <success/> or <failure/>.
@@ -68,7 +71,8 @@ public:
         std::optional<Authenticator::Proof> proof = {};    ///< success
         std::shared_ptr<const crypto::Vault> vault = {};   ///< success
     };
-    Login(const Authenticator& authenticator, xmpp::scram::ChannelBinding binding) : authenticator_(authenticator), binding_(std::move(binding)) {}
+    Login(const Authenticator& authenticator, xmpp::scram::ChannelBinding binding, const Network& network)
+        : authenticator_(authenticator), binding_(std::move(binding)), network_(network) {}
 
     /// `<auth mechanism='…'>payload</auth>`
     Reply begin(std::string_view mechanism, std::string_view payload);
@@ -80,8 +84,12 @@ public:
 
 private:
     Reply fail(std::string_view condition);
+    Reply wrong_proof();
+    bool throttled() const;
     const Authenticator& authenticator_;
     xmpp::scram::ChannelBinding binding_;
+    Network network_;
+    std::string name_;     ///< whom the client wants to be, as it counts for the throttle
     std::optional<xmpp::scram::Exchange> exchange_;
     Authenticator::Found found_;
     std::string awaited_;  ///< mechanism chosen without an initial response, which comes in one of its own (RFC 6120 6.4.2)

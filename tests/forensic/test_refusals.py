@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A server that must not start says why in one sentence that names the file and the remedy, and harms nothing."""
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import unittest
 
 from lethe_test import Client, Server, main
+from lethe_test.server import LETHECTL, LETHED
 
 
 class Refusals(unittest.TestCase):
@@ -25,8 +27,8 @@ class Refusals(unittest.TestCase):
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(self.saved / part, place)
 
-    def assert_refused(self, *names):
-        status, text = self.server.start_refused()
+    def assert_refused(self, *names, **how):
+        status, text = self.server.start_refused(**how)
         lines = [line for line in text.splitlines() if line.strip()]
         for name in names:
             self.assertIn(str(name), text)
@@ -163,6 +165,20 @@ class Refusals(unittest.TestCase):
         subprocess.run(["openssl", "ca", "-batch", "-config", database / "ca.cnf", "-selfsign", "-keyfile", tls / "key.pem", "-in", database / "csr.pem",
                         "-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-out", tls / "cert.pem", "-notext"], **run)
         self.assertIn("expired", self.assert_refused("cert.pem"))
+
+    def test_more_connections_than_the_system_lets_it_have(self):
+        few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))  # noqa: E731
+        self.assert_refused("limits.connections = 10000", "LimitNOFILE=10512", "lethe.toml", preexec_fn=few)
+
+    def test_the_programs_say_what_they_are_and_how_to_use_them(self):
+        for program in (LETHED, LETHECTL):
+            version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+            self.assertEqual((0, ""), (version.returncode, version.stderr))
+            self.assertRegex(version.stdout, rf"^{program.name} \d+\.\d+")
+            usage = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+            self.assertEqual(0, usage.returncode)
+            self.assertIn("Example", usage.stdout)
+            self.assertEqual(2, subprocess.run([program, "--no-such-option"], capture_output=True, check=False).returncode)
 
     def test_a_port_that_is_taken(self):
         with socket.create_server(self.server.address):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Stream management (XEP-0198): acknowledgements. Resumption is answered as not offered."""
+import time
+
 from lethe_test import Client, WireCase, main
 from lethe_test.xmlstream import SM
 
@@ -150,7 +152,27 @@ class Counting(WireCase):
 
 
 class Unacknowledged(WireCase):
-    config = {"limits": {"sm_unacked": 20}}
+    config = {"limits": {"sm_unacked": 20, "stall_seconds": 1}}
+
+    def test_who_logs_in_with_more_contacts_online_than_may_go_unacknowledged_stays(self):
+        alice, bob, carol = self.accounts(3)
+        owner = self.online(alice, "r")
+        crowd = [self.online(bob, "0"), self.online(carol, "0")]
+        for friend in crowd:
+            self.befriend(owner, friend)
+        owner.leaves()
+        crowd += [self.online(account, str(n)) for account in (bob, carol) for n in range(1, 15)]
+        owner = self.session(alice, "r")
+        owner.auto_ack = False
+        owner.enable_sm()
+        owner.sends("<presence/>")
+        seen = {s.get("from") for s in owner.collect() if s.name == "presence"}
+        self.assertLessEqual({friend.full for friend in crowd}, seen)
+        self.assertGreater(owner.received_count, 20)
+        owner.ack()
+        time.sleep(1.1)  # longer than it would have had without the acknowledgement
+        crowd[0].sends(f"<message to='{owner.full}' type='chat'><body>still here?</body></message>")
+        self.assertEqual("still here?", owner.next().text_of("body"))
 
     def test_who_never_acknowledges_is_disconnected_and_loses_nothing(self):
         alice, bob = self.accounts(2)
@@ -162,11 +184,29 @@ class Unacknowledged(WireCase):
         for number in range(60):
             writer.sends(f"<message to='{bob.jid}' type='chat' id='m{number}'><body>x</body></message>")
             writer.all_acked()
+        time.sleep(1.1)  # it has been over the limit for longer than stall_seconds when the next one comes
+        writer.sends(f"<message to='{bob.jid}' type='chat' id='m60'><body>x</body></message>")
+        writer.all_acked()
         self.assertEqual([], writer.collect())
         client.receives_end(error_optional=True)
         again = self.online(bob, "again")
         seen = {s.get("id") for s in list(client.inbox) + again.at_login + again.collect() if s.name == "message"}
-        self.assertEqual({f"m{n}" for n in range(60)}, seen)
+        self.assertEqual({f"m{n}" for n in range(61)}, seen)
+
+    def test_who_acknowledges_nothing_while_the_letterbox_is_emptied_is_disconnected_and_loses_nothing(self):
+        alice, bob = self.accounts(2)
+        writer = self.session(alice, "w").enable_sm()
+        for number in range(40):
+            writer.sends(f"<message to='{bob.jid}' type='chat' id='m{number}'><body>x</body></message>")
+        writer.all_acked()
+        client = self.session(bob, "r")
+        client.auto_ack = False
+        client.enable_sm()
+        client.sends("<presence/>")
+        client.receives_end("connection-timeout")
+        self.assertLess(len(client.inbox), 40)
+        again = self.online(bob, "again")
+        self.assertEqual([f"m{n}" for n in range(40)], [s.get("id") for s in again.at_login if s.name == "message"])
 
 
 if __name__ == "__main__":

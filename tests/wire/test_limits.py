@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Limits: each has a name in lethe.toml, an advertised value where XEP-0478 has one, and a stream error as its answer."""
+import json
 import socket
+import time
 
 from lethe_test import Client, Closed, WireCase, main
+from lethe_test.client import LIMIT
 from lethe_test.scram import b64
 from lethe_test.xmlstream import SASL, TLS
 
@@ -177,6 +180,56 @@ class Numbers(WireCase):
         elsewhere.open_stream()
         crowd[0].leaves()
         self.client(source="127.9.9.78").connect().open_stream()
+
+
+class All(WireCase):
+    config = {"limits": {"connections": 4}}
+
+    def test_one_connection_too_many_is_closed_wherever_it_comes_from(self):
+        account = self.account()
+        crowd = []
+        limit = time.monotonic() + LIMIT
+        while len(crowd) < 4:  # connections of the start may still be on their way out
+            client = self.client(account, source=f"127.9.{len(crowd)}.1")
+            try:
+                client.connect().open_stream()
+                crowd.append(client)
+            except (Closed, OSError):
+                self.assertLess(time.monotonic(), limit)
+        refused = self.client(source="127.9.77.1")
+        with self.assertRaises((Closed, OSError)):
+            refused.connect().open_stream()
+        crowd[0].starttls()  # the others are not disturbed
+        crowd[0].authenticate()
+        crowd[1].leaves()
+        self.client(source="127.9.78.1").connect().open_stream()
+
+
+class Stalled(WireCase):
+    policy = {"letterbox": {"max_bytes": 256 << 20}}
+    config = {"limits": {"queue_bytes": 300000, "stall_seconds": 1}}
+
+    def test_who_does_not_read_while_the_letterbox_is_emptied_is_disconnected_and_loses_nothing(self):
+        alice, bob = self.accounts(2)
+        writer = self.session(alice, "w").enable_sm()
+        body = "x" * 100000
+        for number in range(200):  # more than the kernel's buffers take
+            writer.sends(f"<message to='{bob.jid}' type='chat' id='m{number}'><body>{body}</body></message>")
+            if number % 20 == 19:
+                writer.all_acked()
+        client = self.session(bob, "r")
+        client.sends("<presence/>")
+        limit = time.monotonic() + LIMIT
+        while json.loads(self.server.ctl("status", "--json").stdout)["sessions"] > 1:  # nothing is read meanwhile
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.1)
+        again = self.online(bob, "again")
+        client.receives_end(error_optional=True)
+        seen = [s.get("id") for s in [*client.inbox, *again.at_login] if s.name == "message"]
+        # Without acknowledgements one that was half written comes again.
+        self.assertEqual([f"m{n}" for n in range(200)], list(dict.fromkeys(seen)))
+        self.assertLessEqual(len(seen), 201)
+        self.assertLess(len(client.inbox), 200)
 
 
 class SlowReader(WireCase):

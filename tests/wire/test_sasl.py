@@ -317,6 +317,61 @@ class SameAnswer(SaslCase):
         client.receives_end("not-authorized", "policy-violation", "conflict", "reset")
 
 
+class Throttle(SaslCase):
+    """Guessing passwords: a network that guesses waits, an account under attack leaves each network one try."""
+    config = {"limits": {"login_failures_per_network": 5, "login_failures_per_account": 8}}
+
+    def tries(self, source, account, password=None):
+        """The failure's condition, or None if the login succeeded."""
+        client = self.client(account, source=source)
+        client.secure()
+        try:
+            client.authenticate(password=password or account.password)
+        except SaslFailure as failure:
+            return failure.condition
+        finally:
+            client.drop()
+        return None
+
+    def test_a_network_that_guesses_has_to_wait_and_learns_nothing_from_it(self):
+        account, other, suspended = self.accounts(3)
+        self.server.ctl("account", "suspend", suspended.jid)
+        nobody = Account("nobody-of-that-name@" + self.server.domain, "x")
+        for number in range(5):
+            self.assertEqual("not-authorized", self.tries(f"127.20.1.{number + 1}", account, f"guess {number}"))
+        for whom in (account, other, suspended, nobody):
+            for password in (None, "wrong"):
+                self.assertEqual("temporary-auth-failure", self.tries("127.20.1.99", whom, password))
+        self.assertIsNone(self.tries("127.20.2.1", account))  # from another network its owner gets in
+
+    def test_an_account_under_attack_leaves_each_network_one_try(self):
+        account, suspended = self.accounts(2)
+        self.server.ctl("account", "suspend", suspended.jid)
+        nobody = Account("another-name-nobody-has@" + self.server.domain, "x")
+        for base, whom in ((30, account), (60, suspended), (90, nobody)):
+            for number in range(8):
+                self.assertEqual("not-authorized", self.tries(f"127.21.{base + number // 4}.1", whom, "guess"))
+            self.assertEqual("temporary-auth-failure", self.tries(f"127.21.{base}.1", whom, "guess"))
+            self.assertEqual("not-authorized", self.tries(f"127.21.{base + 5}.1", whom, "guess"))
+            self.assertEqual("temporary-auth-failure", self.tries(f"127.21.{base + 5}.1", whom))
+        self.assertIsNone(self.tries("127.21.39.1", account))
+
+    def test_logins_begun_before_the_bound_was_reached_are_bounded_too(self):
+        account = self.account()
+        begun = []
+        for _ in range(10):
+            client = self.client(account, source="127.22.1.1")
+            client.secure()
+            scram = Scram("SCRAM-SHA-256", account.local, "wrong")
+            begun.append((client, scram, client.sasl_text(client.auth_begins("SCRAM-SHA-256", scram.client_first()), "challenge")))
+        answers = []
+        for client, scram, challenge in begun:
+            with self.assertRaises(SaslFailure) as caught:
+                client.sasl_text(client.auth_answers(scram.client_final(challenge)), "success")
+            answers.append(caught.exception.condition)
+        self.assertEqual(["not-authorized"] * 5 + ["temporary-auth-failure"] * 5, answers)
+
+
 class WithoutSha1(SaslCase):
     config = {"sasl": {"scram_sha_1": False}}
 

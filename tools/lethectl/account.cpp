@@ -45,7 +45,7 @@ int change_account(const Common& common, AccountAction action, const std::string
         if (const auto good = admin::check_password(*password); !good) return fail(good.error());
         request.password = std::move(*password);
     }
-    const auto [reply, by_server] = perform(*config, std::move(request));
+    const auto [reply, by_server] = perform(*config, common.passphrase_fd, std::move(request));
     if (!reply) return fail(reply.error());
     message(jid->to_string() + std::string(row.done));
     return 0;

@@ -3,12 +3,14 @@
 // does not hold, 2 wrong usage or configuration, 3 the system failed. Results go to standard output, messages
 // to standard error.
 #pragma once
+#include <optional>
 #include <string>
 
 namespace lethe::lethectl {
 
 struct Common {
     std::string config = "/etc/lethe/lethe.toml";
+    std::optional<int> passphrase_fd;  ///< of the node key; for work on the directory itself
     bool json = false;
 };
 
@@ -17,6 +19,8 @@ struct InitOptions {
     std::string domain;
     std::string policy_file;  ///< empty: the built-in one
     std::string data_dir = "/var/lib/lethe";
+    std::string node_key = "file";  ///< or "passphrase"
+    std::optional<int> passphrase_fd;
 };
 int init(const InitOptions& options);
 

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <optional>
 
 #include "crypto/account.h"
 #include "retention/policy.h"
 #include "server/admin/example_config.h"
+#include "server/admin/node_key_source.h"
 #include "server/xmpp/jid.h"
 #include "store/store.h"
 #include "tools/lethectl/certificate.h"
@@ -102,7 +104,7 @@ std::expected<Plan, Failure> make_plan(const InitOptions& options) {
 }
 
 /// Everything, or nothing and the reason. Order: the data directory last, as the sign that all else is there.
-Outcome make_all(const Plan& plan, SelfSigned& certificate) {
+Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<admin::Password>& passphrase) {
     NewFiles files;
     std::expected<void, std::string> done;
     const auto step = [&](std::expected<void, std::string> result) {
@@ -113,9 +115,12 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate) {
         !step(files.file(plan.certificate, certificate.certificate)) ||
         !step(files.file(plan.tls_key, certificate.key)) ||
         !step(files.file(plan.policy, plan.policy_text)) ||
-        !step(files.file(plan.config, admin::example_config(plan.domain, plan.data.string()))))
+        !step(files.file(plan.config, admin::example_config(plan.domain, plan.data.string(),
+                                                      passphrase ? "passphrase" : "file"))))
         return system_failure(done.error());
-    const auto node_key = crypto::create_node_key(plan.node_key.string());
+    const auto node_key = passphrase
+                              ? crypto::create_sealed_node_key(plan.node_key.string(), passphrase->view())
+                              : crypto::create_node_key(plan.node_key.string());
     if (!node_key) return system_failure(node_key.error());
     files.add(plan.node_key);
 
@@ -135,7 +140,7 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate) {
     return {};
 }
 
-void tell(const Plan& plan, const SelfSigned& certificate) {
+void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase) {
     result("configuration  " + plan.config.string());
     result("policy         " + plan.policy.string());
     result("node key       " + plan.node_key.string());
@@ -148,6 +153,8 @@ void tell(const Plan& plan, const SelfSigned& certificate) {
         "place when you have one");
     message(
         "keep a copy of the node key apart from copies of the data: without it nothing stored can be opened");
+    if (passphrase)
+        message("the node key is of no use without its passphrase, and neither is anything stored: keep that too");
     message("next: lethectl --config " + plan.config.string() + " account add NAME@" + plan.domain);
 }
 
@@ -158,12 +165,22 @@ int init(const InitOptions& options) {
     if (!plan) return fail(plan.error());
     if (const auto free = refuse_existing(*plan); !free) return fail(free.error());
     if (const auto ready = crypto::initialise(); !ready) return fail({Status::system, ready.error()});
+    std::optional<admin::Password> passphrase;
+    if (options.node_key == "passphrase") {
+        auto given = admin::new_passphrase(options.passphrase_fd);
+        if (!given) return fail(given.error());
+        if (given->empty()) return fail({Status::usage, "an empty passphrase protects nothing; choose one"});
+        passphrase = std::move(*given);
+    } else if (options.passphrase_fd) {
+        return fail({Status::usage,
+                     "--passphrase-fd is for a node key under a passphrase; add --node-key passphrase"});
+    }
     auto certificate = make_certificate(plan->domain, std::time(nullptr));
     if (!certificate) return fail({Status::usage, certificate.error()});
-    const auto made = make_all(*plan, *certificate);
+    const auto made = make_all(*plan, *certificate, passphrase);
     crypto::detail::wipe(certificate->key.data(), certificate->key.size());
     if (!made) return fail(made.error());
-    tell(*plan, *certificate);
+    tell(*plan, *certificate, passphrase.has_value());
     return 0;
 }
 

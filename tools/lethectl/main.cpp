@@ -38,9 +38,11 @@ void add_init(CLI::App& app, Line& line) {
                         "Make a node key, a self-signed certificate (valid for two years), lethe.toml, "
                         "policy.toml and an empty data directory. "
                         "Nothing that exists is overwritten.",
-                        "lethectl init --domain chat.example", [&line] {
+                        "lethectl init --domain chat.example\n  lethectl init --domain chat.example --node-key passphrase",
+                        [&line] {
                             line.init.config_file = line.config_dir.empty() ? line.common.config
                                                                             : line.config_dir + "/lethe.toml";
+                            line.init.passphrase_fd = line.common.passphrase_fd;
                             return init(line.init);
                         });
     sub->add_option("--domain", line.init.domain, "what follows the @ in your users' addresses")
@@ -54,6 +56,11 @@ void add_init(CLI::App& app, Line& line) {
         ->type_name("DIR");
     sub->add_option("--data-dir", line.init.data_dir, "where everything is stored")
         ->type_name("DIR")
+        ->capture_default_str();
+    sub->add_option("--node-key", line.init.node_key,
+                    "\"file\": readable as it lies there; \"passphrase\": sealed by one, which lethed asks for at each start")
+        ->type_name("KIND")
+        ->check(CLI::IsMember({"file", "passphrase"}))
         ->capture_default_str();
 }
 
@@ -156,6 +163,10 @@ int run(int argc, char** argv) {
     app.add_option("--config", line.common.config, "the server's lethe.toml")
         ->type_name("FILE")
         ->capture_default_str();
+    app.add_option("--passphrase-fd", line.common.passphrase_fd,
+                   "read the node key's passphrase from this descriptor instead of asking on the terminal")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
     add_init(app, line);
     add_account(app, line);
     add_rest(app, line);

@@ -16,6 +16,7 @@
 #include "retention/log.h"
 #include "retention/policy_change.h"
 #include "server/admin/control_client.h"
+#include "server/admin/node_key_source.h"
 #include "server/admin/store_control.h"
 #include "store/store.h"
 #include "tools/lethectl/terminal.h"
@@ -80,7 +81,7 @@ std::expected<void, Failure> become_owner_of(const std::filesystem::path& data) 
                           std::strerror(errno) + "); run it as that user");
 }
 
-Reply from_directory(const admin::Config& config, admin::Request request) {
+Reply from_directory(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request) {
     const bool sweeping = request.command == admin::Command::sweep;
     std::optional<retention::Policy> policy;
     // The other commands work without, so that a mistake in it never stands in the way of an erasure.
@@ -94,8 +95,8 @@ Reply from_directory(const admin::Config& config, admin::Request request) {
         policy = std::move(*loaded);
     }
     if (const auto ready = crypto::initialise(); !ready) return system_failure(ready.error());
-    auto node_key = crypto::load_node_key(config.node_key.file);
-    if (!node_key) return system_failure(node_key.error());
+    const auto node_key = admin::load_node_key(config, passphrase_fd);
+    if (!node_key) return std::unexpected(node_key.error());
     const crypto::NodeKeys keys(*node_key);
 
     Loop loop;
@@ -159,11 +160,13 @@ std::optional<admin::Config> read_config(const std::string& path) {
     return {};
 }
 
-Performed perform(const admin::Config& config, admin::Request request) {
+Performed perform(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request) {
+    if (const auto fine = admin::check_passphrase_fd(config, passphrase_fd); !fine)
+        return {std::unexpected(fine.error())};
     if (const auto dropped = become_owner_of(config.data); !dropped)
         return {std::unexpected(dropped.error())};
     if (store::Store::in_use(config.data)) return {admin::ask(config.data, request), true};
-    return {from_directory(config, std::move(request))};
+    return {from_directory(config, passphrase_fd, std::move(request))};
 }
 
 }  // namespace lethe::lethectl

@@ -19,6 +19,6 @@ struct Performed {
     bool by_server = false;
 };
 /// As root it goes on as the owner of the data directory, for good: files it makes must be the server's.
-Performed perform(const admin::Config& config, admin::Request request);
+Performed perform(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request);
 
 }  // namespace lethe::lethectl

@@ -60,7 +60,7 @@ std::expected<Shown, int> ask_standing(const Common& common) {
     if (!config) return std::unexpected(2);
     admin::Request request;
     request.command = admin::Command::policy_show;
-    const auto [reply, by_server] = perform(*config, std::move(request));
+    const auto [reply, by_server] = perform(*config, common.passphrase_fd, std::move(request));
     if (!reply) return std::unexpected(fail(reply.error()));
     auto in_force = retention::parse_policy(text_of(*reply, "in_force"), "policy in force");
     if (!in_force) {

@@ -37,7 +37,7 @@ int ask_for(const Common& common, admin::Command command, std::string_view fact)
     if (!config) return 2;
     admin::Request request;
     request.command = command;
-    const auto [reply, by_server] = perform(*config, std::move(request));
+    const auto [reply, by_server] = perform(*config, common.passphrase_fd, std::move(request));
     if (!reply) return fail(reply.error());
     if (common.json) {
         result(admin::to_json(*reply));
@@ -68,7 +68,7 @@ int sweep(const Common& common) { return ask_for(common, admin::Command::sweep, 
 int status(const Common& common) {
     const auto config = read_config(common.config);
     if (!config) return 2;
-    auto [reply, by_server] = perform(*config, {});
+    auto [reply, by_server] = perform(*config, common.passphrase_fd, {});
     if (!reply) return fail(reply.error());
     reply->insert(reply->begin(), {"running", by_server});
     if (common.json)

@@ -33,7 +33,9 @@ POLICY = {
     "accounts": {"registration": "closed"},
     "log": {"keep": "24h", "address": "none", "account": "none", "peer": "none", "client": "none"},
 }
-CONFIG = {"limits": {"c2s_bytes_per_second": 0}}  # tests send in bursts
+# Tests send in bursts, from one sender, and with many wrong passwords.
+CONFIG = {"limits": {"c2s_bytes_per_second": 0, "stored_per_minute": 0, "letterbox_percent_per_sender": 100,
+                     "login_failures_per_network": 0, "login_failures_per_account": 0}}
 
 
 def loopback_address():
@@ -105,12 +107,12 @@ class Server:
 
     # Process ---------------------------------------------------------------------------------------------------------
 
-    def start(self, wrapper=(), wait=True):
-        """`wrapper`: a command that runs lethed as its child, such as strace with its options."""
+    def start(self, wrapper=(), wait=True, arguments=(), **how):
+        """`wrapper`: a command that runs lethed as its child, such as strace with its options. `how`: for Popen."""
         for attempt in range(5):
             with open(self.stderr_file, "ab") as stderr:
-                self.process = subprocess.Popen([*wrapper, str(LETHED), "--config", str(self.config_file)],
-                                                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
+                self.process = subprocess.Popen([*wrapper, str(LETHED), "--config", str(self.config_file), *arguments],
+                                                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **how)
             try:
                 self.pid = self._lethed_pid() if wrapper else self.process.pid
                 if wait:
@@ -150,9 +152,9 @@ class Server:
                     raise StartFailed(f"lethed does not accept connections:\n{self.stderr()}") from None
                 time.sleep(0.01)
 
-    def start_refused(self):
+    def start_refused(self, arguments=(), **how):
         """lethed must refuse to start; returns (status, what it said)."""
-        done = subprocess.run([str(LETHED), "--config", str(self.config_file)], capture_output=True, text=True, timeout=LIMIT)
+        done = subprocess.run([str(LETHED), "--config", str(self.config_file), *arguments], capture_output=True, text=True, timeout=LIMIT, **how)
         if done.returncode == 0:
             raise AssertionError("lethed should have refused to start")
         return done.returncode, done.stderr + done.stdout

@@ -133,6 +133,12 @@ sessions_per_account = 1
 connections_per_network = 1
 roster_items = 1
 blocklist_items = 1
+connections = 1
+login_failures_per_network = 0
+login_failures_per_account = 0
+stored_per_minute = 0
+letterbox_percent_per_sender = 100
+stall_seconds = 1
 handshake_seconds = 1
 queue_bytes = 65536
 sm_unacked = 1
@@ -153,6 +159,12 @@ sm_unacked = 1
         CHECK(c.limits.connections_per_network == 1);
         CHECK(c.limits.roster_items == 1);
         CHECK(c.limits.blocklist_items == 1);
+        CHECK(c.limits.connections == 1);
+        CHECK(c.limits.login_failures_per_network == 0);
+        CHECK(c.limits.login_failures_per_account == 0);
+        CHECK(c.limits.stored_per_minute == 0);
+        CHECK(c.limits.letterbox_percent_per_sender == 100);
+        CHECK(c.limits.stall_seconds == 1);
         CHECK(c.limits.handshake_seconds == 1);
         CHECK(c.limits.queue_bytes == 65536);
         CHECK(c.limits.sm_unacked == 1);
@@ -195,10 +207,23 @@ sm_unacked = 1
             CHECK(only_error(std::string(domain_line) + key + " = 1\n").find(key + " is for ") !=
                   std::string::npos);
         }
-        for (const std::string source : {"passphrase", "credential"})
-            CHECK(only_error(std::string(domain_line) + "node_key.source = \"" + source + "\"\n") ==
-                  "2:19: \"" + source +
-                      "\" is a source of the node key which this version does not have; write \"file\"");
+    }
+
+    TEST_CASE("the node key comes from a file, a file under a passphrase, or systemd") {
+        const auto with = [](const std::string& lines) { return std::string(domain_line) + "[node_key]\n" + lines; };
+        CHECK(good(with("source = \"file\"\nfile = \"k\"\n")).node_key.file == "/etc/lethe/k");
+        CHECK(good(with("source = \"passphrase\"\n")).node_key.source == "passphrase");
+        const auto credential = good(with("source = \"credential\"\ncredential = \"mine\"\n"));
+        CHECK(credential.node_key.source == "credential");
+        CHECK(credential.node_key.credential == "mine");
+        CHECK(only_error(with("source = \"tpm\"\n")) ==
+              "3:10: this is not a source of the node key; write \"file\", \"passphrase\" or \"credential\"");
+        CHECK(only_error(with("source = \"credential\"\nfile = \"node.key\"\n")) ==
+              "4:8: the node key is a credential of systemd and not a file; remove this line");
+    }
+
+    TEST_CASE("the example file can begin with a node key under a passphrase") {
+        CHECK(good(example_config("chat.example", "/srv", "passphrase")).node_key.source == "passphrase");
     }
 
     TEST_CASE("a missing or impossible domain is an error") {
@@ -220,7 +245,8 @@ sm_unacked = 1
               "depth = 513", "depth = \"64\"", "c2s_bytes_per_second = -1", "c2s_bytes_per_second = 1023",
               "sessions_per_account = 0", "connections_per_network = 0", "roster_items = 0",
               "blocklist_items = 0", "handshake_seconds = 0", "queue_bytes = 65535", "sm_unacked = 0",
-              "depth = 64.0", "sm_unacked = 9223372036854775807",
+              "depth = 64.0", "sm_unacked = 9223372036854775807", "connections = 0", "stall_seconds = 0",
+              "letterbox_percent_per_sender = 0", "letterbox_percent_per_sender = 101", "stored_per_minute = -1",
               "handshake_seconds = -9223372036854775808"}) {
             CAPTURE(line);
             CHECK_FALSE(errors(std::string(domain_line) + "[limits]\n" + line + '\n').empty());

@@ -105,6 +105,53 @@ class Init(LethectlCase):
                 found = peer_certificate(config + "/tls/cert.pem", config + "/tls/key.pem", name)
                 self.assertIn(alternative, found["subjectAltName"])
 
+    def passphrase(self, *args, text="open sesame\n"):
+        reader, writer = os.pipe()
+        os.write(writer, text.encode())
+        os.close(writer)
+        self.addCleanup(os.close, reader)
+        return run(*args, "--passphrase-fd", str(reader), pass_fds=[reader])
+
+    def test_a_node_key_under_a_passphrase_opens_with_it_alone(self):
+        where = ("--domain", "chat.example", "--config-dir", self.config_dir, "--data-dir", self.data)
+        done = self.passphrase("init", "--node-key", "passphrase", *where)
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("passphrase", done.err)
+        self.assertIn('\nsource = "passphrase"', self.read(self.config).decode())
+        self.assertEqual(os.path.getsize(os.path.join(self.config_dir, "node.key")), 112)
+        counted = self.passphrase("--config", self.config, "account", "count")
+        self.assertEqual((counted.code, counted.out), (0, "0\n"), counted)
+        wrong = self.passphrase("--config", self.config, "account", "count", text="open barley")
+        self.assertEqual((wrong.code, wrong.out), (3, ""), wrong)
+        self.assertIn("node.key: wrong passphrase", wrong.err)
+        two = self.passphrase("--config", self.config, "account", "count", text="open sesame\nand more\n")
+        self.assertEqual(two.code, 2, two)
+        self.assertIn("more than one line; --passphrase-fd takes the passphrase and nothing else", two.err)
+        self.refused(2, "there is no terminal to ask for the passphrase on; use --passphrase-fd N", "account", "count")
+
+    def test_a_passphrase_is_asked_for_on_the_terminal(self):
+        code, shown = lethectl_case.on_terminal(
+            ["init", "--domain", "chat.example", "--config-dir", self.config_dir, "--data-dir", self.data, "--node-key", "passphrase"],
+            [(b"Passphrase for the new node key: ", b"sesame\n"), (b"The same again: ", b"sesame\n")])
+        self.assertEqual(code, 0, shown)
+        code, shown = lethectl_case.on_terminal(["--config", self.config, "account", "count"], [(b"node.key: ", b"sesame\n")])
+        self.assertEqual(code, 0, shown)
+        self.assertNotIn(b"sesame", shown)
+
+    def test_a_passphrase_that_nothing_needs_and_one_that_protects_nothing_are_2(self):
+        where = ("--domain", "chat.example", "--config-dir", self.config_dir, "--data-dir", self.data)
+        empty = self.passphrase("init", "--node-key", "passphrase", *where, text="\n")
+        self.assertEqual(empty.code, 2, empty)
+        self.assertIn("an empty passphrase protects nothing", empty.err)
+        needless = self.passphrase("init", *where)
+        self.assertEqual(needless.code, 2, needless)
+        self.assertIn("add --node-key passphrase", needless.err)
+        self.assertFalse(os.path.exists(self.config_dir))
+        self.init()
+        needless = self.passphrase("--config", self.config, "account", "count")
+        self.assertEqual(needless.code, 2, needless)
+        self.assertIn('source = "file" in [node_key]', needless.err)
+
     def test_nothing_that_exists_is_overwritten(self):
         for name in FILES:
             with self.subTest(name=name):

@@ -10,8 +10,11 @@ using namespace lethe::core;
 namespace {
 
 struct Bench {
-    std::shared_ptr<Outbox> outbox = std::make_shared<Outbox>(1000);
-    std::shared_ptr<Session> session = std::make_shared<Session>(*xmpp::FullJid::parse("a@x.example/r"), nullptr, outbox, 10);
+    std::chrono::steady_clock::time_point now{};
+    std::shared_ptr<Outbox> outbox = std::make_shared<Outbox>(4000);
+    std::shared_ptr<Session> session = std::make_shared<Session>(
+        *xmpp::FullJid::parse("a@x.example/r"), nullptr, outbox,
+        Session::Unacknowledged{.count = 10, .bytes = 10'000, .patience = std::chrono::seconds(30), .now = [this] { return now; }});
 
     std::string next() {
         if (outbox->empty()) return "";
@@ -105,15 +108,80 @@ TEST_SUITE("core/session") {
         CHECK_FALSE(delivery->taken);
         CHECK(b.session->take_unconfirmed().empty());
     }
-    TEST_CASE("a client that leaves too much unacknowledged is ended") {
+    TEST_CASE("a client is not ended for what came at once, but asked; it is ended when it acknowledges nothing for too long") {
         Bench b;
         std::optional<xmpp::StreamCondition> end;
         b.session->on_kick = [&](xmpp::StreamCondition c, std::string) { end = c; };
         b.session->enable_acknowledgements();
-        for (int i = 0; i < 10; ++i) b.session->send("<m/>");
+        for (int i = 0; i < 30; ++i) b.session->send("<m/>");
         CHECK_FALSE(end);
+        CHECK(b.all().find("<r xmlns='urn:xmpp:sm:3'/>") != std::string::npos);
+        b.now += std::chrono::seconds(30);
         b.session->send("<m/>");
+        CHECK_FALSE(end);
+        SUBCASE("silence") {
+            b.now += std::chrono::seconds(1);
+            b.session->send("<m/>");
+            CHECK(end == xmpp::StreamCondition::policy_violation);
+        }
+        SUBCASE("one acknowledged stanza gives it as long again") {
+            CHECK(b.session->acknowledged(1));
+            b.now += std::chrono::seconds(20);
+            b.session->send("<m/>");
+            b.now += std::chrono::seconds(30);
+            b.session->send("<m/>");
+            CHECK_FALSE(end);
+            b.now += std::chrono::seconds(1);
+            b.session->send("<m/>");
+            CHECK(end);
+        }
+        SUBCASE("once it is below the limit, time does not count") {
+            CHECK(b.session->acknowledged(31));
+            b.now += std::chrono::hours(1);
+            for (int i = 0; i < 11; ++i) b.session->send("<m/>");
+            CHECK_FALSE(end);
+        }
+    }
+    TEST_CASE("what a client leaves unacknowledged is bounded in bytes, at once") {
+        Bench b;
+        std::optional<xmpp::StreamCondition> end;
+        b.session->on_kick = [&](xmpp::StreamCondition c, std::string) { end = c; };
+        b.session->enable_acknowledgements();
+        b.session->send(std::string(20'000, 'x'));
+        CHECK_FALSE(end);  // one large stanza alone is fine
+        b.all();
+        CHECK(b.session->acknowledged(1));
+        for (int i = 0; i < 4; ++i) {
+            b.session->send(std::string(2'000, 'x'));
+            b.all();
+        }
+        CHECK_FALSE(end);
+        b.session->send(std::string(2'000, 'x'));
         CHECK(end == xmpp::StreamCondition::policy_violation);
+    }
+    TEST_CASE("whoever waits for progress hears of what is written, acknowledged, and of the end") {
+        Bench b;
+        int heard = 0;
+        const auto listen = [&] { b.session->on_progress([&] { ++heard; }); };
+        listen();
+        b.session->send("<m/>");
+        CHECK(heard == 0);
+        b.next();
+        CHECK(heard == 1);
+        b.next();
+        CHECK(heard == 1);  // once
+        b.session->enable_acknowledgements();
+        b.session->send("<m/>");
+        b.all();
+        listen();
+        CHECK(b.session->acknowledged(0));
+        CHECK(heard == 1);  // nothing new
+        CHECK(b.session->acknowledged(1));
+        CHECK(heard == 2);
+        listen();
+        b.session->end();
+        CHECK(heard == 3);
+        CHECK(b.session->ended);
     }
     TEST_CASE("the outbox is bounded and says so once") {
         Outbox box(100);

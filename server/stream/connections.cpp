@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/stream/connections.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace lethe::stream {
+namespace {
+
+/// A session that said nothing between two rounds gives its parser's memory back: long enough that one in a conversation does not make a
+/// new parser for every stanza.
+constexpr std::chrono::seconds between_rounds{10};
+/// Environments and their lock files, listeners, log files, the control socket, and some air.
+constexpr rlim_t other_descriptors = 512;
+
+}  // namespace
+
+Connections::Connections(ClientService& service) : service_(service), collector_(service.core.env.io) { collect_memory(); }
+
+void Connections::accept(asio::ip::tcp::socket socket, bool direct_tls) {
+    const auto& limits = service_.core.env.config.limits;
+    if (streams_.size() >= limits.connections) return;
+    auto client = std::make_shared<ClientStream>(service_, std::move(socket), direct_tls);
+    const auto peer = client->peer();
+    if (!peer) return;
+    const auto network = network_of(*peer);
+    auto& count = per_network_[network];
+    if (count >= limits.connections_per_network) return;
+    ++count;
+    streams_.emplace(client.get(), client);
+    client->start([this, network, raw = client.get()] {
+        streams_.erase(raw);
+        if (--per_network_[network] == 0) per_network_.erase(network);
+    });
+}
+
+void Connections::stop() {
+    collector_.cancel();
+    const auto open = streams_;
+    for (const auto& [_, weak] : open)
+        if (const auto client = weak.lock()) client->finish(xmpp::StreamCondition::system_shutdown);
+}
+
+void Connections::collect_memory() {
+    collector_.expires_after(between_rounds);
+    collector_.async_wait([this](std::error_code error) {
+        if (error) return;
+        // It goes to the next sessions, not to the kernel: the pieces are small and stand between those that stay.
+        for (const auto& [_, weak] : streams_)
+            if (const auto client = weak.lock()) client->release_idle_memory();
+        collect_memory();
+    });
+}
+
+std::expected<void, std::string> Connections::reserve_descriptors(unsigned connections) {
+    rlimit files{};
+    const rlim_t wanted = rlim_t{connections} + other_descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return {};
+    if (files.rlim_max >= wanted) {
+        files.rlim_cur = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &files) == 0) return {};
+    }
+    return std::unexpected("limits.connections = " + std::to_string(connections) + " in lethe.toml needs " + std::to_string(wanted) +
+                           " open files and this process may have " + std::to_string(files.rlim_max) +
+                           "; set LimitNOFILE=" + std::to_string(wanted) + " in the systemd unit (or ulimit -n), or lower limits.connections");
+}
+
+}  // namespace lethe::stream

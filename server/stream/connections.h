@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// All client connections: how many there may be, and what the idle ones give back.
+//
+// limits.connections bounds them in all, limits.connections_per_network those of one /24 or /48; one too many is closed without a word,
+// before it costs anything. Counts are in memory only.
+// Lifetime: outlives the listeners that call accept(), and the io_context's run. Thread: core.
+#pragma once
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "server/stream/client_stream.h"
+#include "server/stream/login_throttle.h"
+
+namespace lethe::stream {
+
+class Connections {
+public:
+    explicit Connections(ClientService& service);
+    void accept(asio::ip::tcp::socket socket, bool direct_tls);
+    /// Tells every client that the server stops; no memory is collected any more.
+    void stop();
+    std::size_t count() const { return streams_.size(); }
+
+    /// Raises this process's limit of open files so that `connections` and the store's files fit; the error names the limit and the remedy.
+    static std::expected<void, std::string> reserve_descriptors(unsigned connections);
+
+private:
+    void collect_memory();
+
+    ClientService& service_;
+    std::map<Network, unsigned> per_network_;
+    std::map<const ClientStream*, std::weak_ptr<ClientStream>> streams_;
+    asio::steady_timer collector_;
+};
+
+}  // namespace lethe::stream

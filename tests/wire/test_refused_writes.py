@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The disk refuses a change: what was to follow from it does not, nobody is told of it, and what waited for it goes on.
+
+The disk fails by strace, attached to the running server for as long as wanted.
+"""
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from lethe_test import WireCase, main
+from lethe_test.client import LIMIT
+
+CALLS = "pwrite64,pwritev,writev,fsync,fdatasync,msync"
+
+
+@unittest.skipUnless(shutil.which("strace") and os.geteuid() == 0, "needs strace and root, to attach to a process that protects its memory")
+class RefusedWrites(WireCase):
+    @contextlib.contextmanager
+    def refusing(self, *files):
+        """Writes to these files of the data directory fail."""
+        paths = [part for name in files for part in ("-P", str(self.server.data / name))]
+        log = self.server.directory / "strace"
+        process = subprocess.Popen(["strace", "-f", "-p", str(self.server.pid), "-o", str(log), "-e", f"trace={CALLS}",
+                                    "-e", f"inject={CALLS}:error=EIO", *paths], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        attached = b""
+        limit = time.monotonic() + LIMIT
+        while b"attached" not in attached:
+            self.assertLess(time.monotonic(), limit)
+            attached += os.read(process.stderr.fileno(), 4096) or self.fail(f"strace: {attached}")
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+            process.wait(timeout=LIMIT)
+            process.stderr.close()
+        self.assertIn("(INJECTED)", log.read_text(), "no write was refused: the test tests nothing")
+
+    def test_a_contact_hears_nothing_of_a_removal_that_was_not_stored(self):
+        alice, bob = (self.online(a, "r") for a in self.accounts(2))
+        self.befriend(alice, bob)
+        for client in (alice, bob):  # its result says that what came before it is stored
+            client.asks_ok("<iq type='set'><query xmlns='jabber:iq:roster'><item jid='contact@elsewhere.example'/></query></iq>")
+            self.settle(client)
+        remove = f"<iq type='set'><query xmlns='jabber:iq:roster'><item jid='{bob.jid}' subscription='remove'/></query></iq>"
+        with self.refusing("state.mdb"):
+            self.assert_error(alice.asks(remove), "resource-constraint")
+            self.settle(alice)
+        bob.receives_nothing()
+        self.assertEqual("both", self.roster(alice)[bob.jid][0])
+        self.assertEqual("both", self.roster(bob)[alice.jid][0])
+        alice.asks_ok(remove)
+        self.settle(alice)
+        self.assertEqual({"unavailable", "unsubscribe", "unsubscribed"}, {s.type for s in bob.collect() if s.name == "presence"})
+
+    def test_an_account_that_could_not_be_removed_goes_on_where_it_was(self):
+        """For the time being: the store tries again to overwrite its key."""
+        alice, bob = self.accounts(2)
+        client, other = self.session(alice, "r").enable_sm(), self.online(bob, "r")
+        client.goes_online()
+        with self.refusing("keyring"):
+            before = client.sent_count
+            client.send_bytes("<iq type='set' id='away'><query xmlns='jabber:iq:register'><remove/></query></iq>"
+                              f"<message to='{bob.jid}' type='chat' id='m1'><body>one</body></message>"
+                              f"<message to='{bob.jid}' type='chat' id='m2'><body>two</body></message>")
+            client.sent_count = before + 3
+            self.assert_error(client.next(), "resource-constraint")
+        client.all_acked()
+        self.assertEqual(before + 3, client.request_ack())
+        self.assertEqual(["m1", "m2"], [s.get("id") for s in other.collect()])
+
+    def test_what_was_under_way_is_not_lost_when_a_reset_is_refused(self):
+        alice, bob, carol = self.accounts(3)
+        writer = self.session(alice, "w").enable_sm()
+        writer.sends(f"<message to='{carol.jid}' type='chat' id='m0'><body>makes the buckets</body></message>")
+        writer.all_acked()
+        client = self.session(bob, "r")
+        client.auto_ack = False
+        client.enable_sm()
+        client.goes_online()
+        for number in range(1, 4):
+            writer.sends(f"<message to='{bob.jid}' type='chat' id='m{number}'><body>x</body></message>")
+        writer.all_acked()
+        with self.refusing("keyring"):
+            refused = self.server.ctl("account", "reset", bob.jid, "--password-stdin", stdin="another password\n", expect=3)
+            self.assertIn("disk", refused.stderr)
+        client.receives_end("not-authorized")
+        again = self.online(bob, "again")
+        self.assertEqual(["m1", "m2", "m3"], [s.get("id") for s in again.at_login if s.name == "message"])
+
+
+if __name__ == "__main__":
+    main()
