@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -43,6 +44,8 @@ int main(int argc, char** argv) {
     auto server = lethe::server::Server::open(config, passphrase_fd);
     if (!server) {
         std::fprintf(stderr, "lethed: %s\n", server.error().c_str());
+        if (access(config.c_str(), F_OK) != 0)
+            std::fputs("lethed: name the configuration with --config FILE, or make one with lethectl init\n", stderr);
         return 2;
     }
     (*server)->run();

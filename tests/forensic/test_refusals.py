@@ -127,6 +127,10 @@ class Refusals(unittest.TestCase):
                 self.server.config_file.write_text(text)
                 self.assertRegex(self.assert_refused("lethe.toml"), r"lethe\.toml:\d+:\d+: ")
 
+    def test_a_configuration_that_is_not_there(self):
+        self.server.config_file.unlink()
+        self.assert_refused("lethe.toml", "--config", "lethectl init")
+
     def test_files_that_are_missing(self):
         for name in ("policy.toml", "tls/cert.pem", "tls/key.pem"):
             with self.subTest(name):
