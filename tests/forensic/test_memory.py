@@ -18,6 +18,8 @@ def places_of(needle, pid):
             begin, end, rights, name = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line).groups()
             if "r" not in rights or name in ("[vvar]", "[vsyscall]") or name.endswith(".mdb"):  # a map of what is on disk
                 continue
+            if int(end, 16) - int(begin, 16) > 1 << 30:  # a sanitizer's own
+                continue
             try:
                 memory.seek(int(begin, 16))
                 bytes_there = memory.read(int(end, 16) - int(begin, 16))
