@@ -140,8 +140,8 @@ class Run:
         self.record.confirmed |= known
 
     def _until_swept(self):
-        """The request was stored for a second; its bucket goes while the server runs."""
-        limit = time.monotonic() + LIMIT
+        """The request was stored for a second; its bucket goes while the server runs. What the disk refused is tried again after a minute."""
+        limit = time.monotonic() + 60 + LIMIT
         folder = self.server.data / "buckets" / "subscriptions"
         while folder.exists() and any(folder.glob("*.mdb")):
             if not self.server.alive():
