@@ -23,11 +23,11 @@ inline constexpr Context node_account_id = context("nAccntId");
 inline constexpr Context node_credential = context("nCredent");
 inline constexpr Context node_keyring = context("nKeyring");
 inline constexpr Context node_fake_salt = context("nFakeSlt");
+inline constexpr Context node_ledger = context("nLedgerS");
 // Reserved for what the design names and nothing uses yet.
 inline constexpr Context node_profile = context("nProfile");
 inline constexpr Context node_room = context("nRoomKey");
 inline constexpr Context node_upload_slot = context("nUpldSlt");
-inline constexpr Context node_ledger = context("nLedgerS");
 
 // Sub-keys of the vault secret.
 inline constexpr Context vault_roster_index = context("vRosterI");

@@ -24,8 +24,9 @@ public:
     LedgerSignature sign(ByteView message) const;
 
 private:
-    Secret<struct LedgerSigningKeyTag, 64> signing_;
-    LedgerPublicKey public_key_;
+    using SigningKey = Secret<struct LedgerSigningKeyTag, 64>;
+    LedgerPublicKey public_key_;  // before signing_, whose making fills it
+    SigningKey signing_;
 };
 
 /// RFC 8032, with libsodium's refusal of what is not canonical and of keys of small order.

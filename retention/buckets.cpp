@@ -58,6 +58,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
     std::map<crypto::ClassId, Class> classes;
     std::map<BucketId, Live> live;
     std::map<BucketId, Time> leftovers;  ///< the key is dead, the file is not gone: when to try again
+    std::map<BucketId, Time> vanishing;  ///< destruction was begun, the file is not gone: its deadline
 
     Impl(store::Store& s, const Clock& c, std::function<void(Alarm, BucketId)> alarm)
         : store(s), clock(c), on_alarm(std::move(alarm)) {}
@@ -140,6 +141,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
 
     void destroy(const BucketId& id, const std::shared_ptr<Sweep>& sweep) {
         live.at(id).dying = true;
+        vanishing[id] = live.at(id).span.deadline;
         Class& c = classes[id.cls];
         if (c.current && c.current->id == id) c.current.reset();
         store.destroy_bucket(id, then([id, sweep](Impl& self, const store::Result& result) {
@@ -174,10 +176,42 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
         if (live.contains(id)) return;  // the key lives, which has its own alarm and retry
         if (gone) {
             leftovers.erase(id);
+            vanishing.erase(id);
             return;
         }
         leftovers[id] = clock.now() + retry_after;
         alarm(Alarm::file_not_removed, id);
+    }
+
+    Time swept_to(crypto::ClassId cls) const {
+        Time first = store::no_deadline;
+        for (auto at = live.lower_bound({cls, 0}); at != live.end() && at->first.cls == cls; ++at)
+            first = std::min(first, at->second.span.deadline);
+        for (auto at = vanishing.lower_bound({cls, 0}); at != vanishing.end() && at->first.cls == cls; ++at)
+            first = std::min(first, at->second);
+        return std::min(clock.now(), first - 1);
+    }
+
+    /// A bucket may carry times that the wrong clock gave it; its lifetime is right all the same.
+    void clock_accepted() {
+        const Time now = clock.now();
+        for (auto& [cls, c] : classes) c.current.reset();
+        for (auto& [id, bucket] : live) {
+            if (bucket.dying) continue;
+            BucketSpan span = bucket.span;
+            span.end = std::min(span.end, now);
+            const Keep& keep = classes[id.cls].keep;
+            if (span.deadline != store::no_deadline) {
+                Time lifetime = span.deadline - bucket.span.start;
+                if (!keep.unlimited) lifetime = std::min(lifetime, keep.micros);
+                span.deadline = std::min(span.deadline, now + lifetime);
+            }
+            if (span == bucket.span) continue;
+            bucket.span = span;
+            if (!bucket.open) continue;  // what is damaged or undead takes no row; the deadline here counts
+            bucket.open = std::make_shared<const Open>(Open{id, span, bucket.open->key});
+            record_span(id);
+        }
     }
 
     void sweep(std::function<void(std::size_t)> done) {
@@ -213,6 +247,10 @@ Buckets::Buckets(store::Store& store, const Policy& policy, const Clock& clock,
     const Time now = clock.now();
     for (const auto& bucket : store.buckets()) impl_->adopt(bucket, true, now);
     for (const auto& bucket : store.quarantined_spans()) impl_->adopt(bucket, false, now);
+    for (const auto& id : store.orphans()) {
+        impl_->leftovers[id] = now;
+        impl_->vanishing[id] = 0;
+    }
 }
 
 Buckets::~Buckets() = default;
@@ -253,6 +291,15 @@ bool Buckets::serves(crypto::ClassId cls, Time received) const {
     if (!promise.stored() || impl_->halted(cls)) return false;
     return promise.unlimited || received > impl_->clock.now() - promise.micros;
 }
+
+std::vector<crypto::ClassId> Buckets::classes() const {
+    std::vector<crypto::ClassId> out;
+    for (const auto& [cls, _] : impl_->classes) out.push_back(cls);
+    return out;
+}
+
+Time Buckets::swept_to(crypto::ClassId cls) const { return impl_->swept_to(cls); }
+void Buckets::clock_accepted() { impl_->clock_accepted(); }
 
 Time Buckets::next_deadline() const {
     Time next = store::no_deadline;

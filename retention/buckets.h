@@ -52,6 +52,15 @@ public:
     /// Data received at `received` may still be served: received + R > now.
     bool serves(crypto::ClassId cls, Time received) const;
 
+    /// The classes of the policy.
+    std::vector<crypto::ClassId> classes() const;
+    /// The latest T, at most now, such that no bucket of the class with DEADLINE <= T exists any more, key or file. Before every T while a
+    /// file is there whose deadline nobody knows.
+    Time swept_to(crypto::ClassId cls) const;
+    /// After a clock that was wrong: no bucket is written any more that exists now, and each ends at its deadline or its lifetime from now,
+    /// whichever comes first.
+    void clock_accepted();
+
     /// Earliest deadline of a live bucket, or when a failed destruction is to be tried again; no_deadline if none.
     Time next_deadline() const;
     /// Queues the destruction of all due buckets and retries what failed before; `done` gets the number of keys that are dead now, once each has

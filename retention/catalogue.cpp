@@ -111,6 +111,15 @@ void add_plain(std::vector<CatalogueRow>& rows, const Policy& policy) {
                     "the policy permits",
                     Reader::disk, log_lifetime(policy),
                     "the file is overwritten and removed at its deadline"});
+    rows.push_back({"ledger", "DATA/ledger.jsonl",
+                    "when the server was started, hashes of its policies, until when each class was swept, alarms of "
+                    "the disk and the clock; signed and public (retention/LEDGER.md); no counts, no sizes, no time at "
+                    "which anybody talked",
+                    Reader::disk, "as long as the data directory", "removing it, which everybody notices who watches it"});
+    rows.push_back({"clock", "DATA/clock",
+                    "the latest ten minutes that began while a server ran, when the machine was started, and the kernel's name "
+                    "for that start",
+                    Reader::disk, "as long as the data directory", "every ten minutes it is overwritten in place"});
     rows.push_back({"lock", "DATA/lock",
                     "whether a server runs, and whether the last one ended in good order", Reader::disk,
                     with_server, "the next start overwrites it"});

@@ -18,7 +18,7 @@ enum class LedgerFault {
     broken_chain,   ///< the hash of the line before is another: a line was dropped, put in or edited
     wrong_number,   ///< lines were dropped or put in
     back_dated,     ///< earlier than the line before, and no clock was accepted
-    swept_wrong,    ///< swept_to lies behind an earlier one of its class, or in the line's future
+    swept_wrong,    ///< swept_to lies in the line's future
     torn_end        ///< the text does not end with a newline
 };
 std::string_view to_string(LedgerFault);
@@ -39,7 +39,7 @@ struct LedgerReport {
     std::map<std::string, Time, std::less<>> swept_to;  ///< per class, the furthest of all good lines
     std::vector<std::string> alarms;      ///< words, in order, each once
     std::uint64_t repaired = 0, clocks_accepted = 0;
-    std::optional<Digest> policy;         ///< the last one in force
+    std::optional<Digest> policy;         ///< the last one in force, by good lines
     bool holds() const { return findings_in_all == 0; }
 };
 

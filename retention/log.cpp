@@ -49,9 +49,10 @@ struct Series {
 };
 
 struct Kept {
-    LogFile file;
-    Time retry_at = 0;  ///< after a failure
-    Time due() const { return std::max(file.span.deadline, retry_at); }
+    LogFile file;                          ///< as it is named on the disk
+    Time deadline = file.span.deadline;    ///< earlier than the name says if it could not be renamed
+    Time retry_at = 0;                     ///< after a failure
+    Time due() const { return std::max(deadline, retry_at); }
 };
 
 /// The time that the shortest-lived line of a file may live under these rules; nothing if it holds what they
@@ -77,10 +78,12 @@ struct Log::Impl {
     std::filesystem::path directory;
     const Clock* clock = nullptr;
     bool to_stderr = false;
-    Rules rules;
-    std::array<std::size_t, event_count> series_of{};
+    /// Held by whoever renames or destroys files, for as long as that takes. Taken before the other one.
+    std::mutex maintenance;
 
     mutable std::mutex mutex;  // guards all that follows
+    Rules rules;
+    std::array<std::size_t, event_count> series_of{};
     std::vector<Series> series;
     std::vector<Kept> files;
     std::uint32_t last_number = 0;
@@ -98,20 +101,22 @@ struct Log::Impl {
         }
     }
 
-    /// A stricter policy holds for what an earlier process wrote; a looser one changes nothing.
-    void apply_policy(Kept& kept, Time now) {
-        const Keep keep = allowed_keep(directory / kept.file.name(), rules);
+    /// A stricter policy holds for what was written before it; a looser one changes nothing.
+    void apply_policy(Kept& kept, const Rules& in_force, Time now) {
+        const Keep keep = allowed_keep(directory / kept.file.name(), in_force);
         if (keep.unlimited) return;
+        const Time end = std::max(kept.file.span.start, std::min(kept.file.span.end, now));
+        shorten(kept, end, keep.stored() ? end + keep.micros : now);
+    }
+
+    void shorten(Kept& kept, Time end, Time limit) {
+        if (limit >= kept.deadline) return;
+        kept.deadline = limit;
         LogFile shorter = kept.file;
-        shorter.span.end = std::max(shorter.span.start, std::min(shorter.span.end, now));
-        const Time limit = keep.stored() ? shorter.span.end + keep.micros : now;
-        if (limit >= kept.file.span.deadline) return;
+        shorter.span.end = end;
         shorter.span.deadline = limit;
         // If the new name cannot be given, the old one stays and the next start finds the same answer.
-        if (::rename((directory / kept.file.name()).c_str(), (directory / shorter.name()).c_str()) == 0)
-            kept.file = shorter;
-        else
-            kept.file.span.deadline = limit;
+        if (::rename((directory / kept.file.name()).c_str(), (directory / shorter.name()).c_str()) == 0) kept.file = shorter;
     }
 
     void begin_span(Series& s, Time now) {
@@ -154,8 +159,59 @@ struct Log::Impl {
         return out;
     }
 
+    /// Nothing is appended to what exists any more. With the mutex held.
+    void close_series() {
+        for (Series& s : series) s.close();
+    }
+
+    /// `change` works on a copy without the mutex, so that nobody who logs waits; nobody else removes or renames files meanwhile.
+    template <class F>
+    void change_files(F change) {
+        std::vector<Kept> changed;
+        {
+            const std::lock_guard lock(mutex);
+            changed = files;
+        }
+        for (Kept& kept : changed) change(kept);
+        const std::lock_guard lock(mutex);
+        for (const Kept& kept : changed) {
+            const auto at = std::ranges::find(files, kept.file.number, [](const Kept& k) { return k.file.number; });
+            if (at != files.end()) *at = kept;
+        }
+    }
+
+    void apply(const Policy& policy) {
+        const std::lock_guard alone(maintenance);
+        const Rules in_force = rules_of(policy);
+        {
+            const std::lock_guard lock(mutex);
+            close_series();
+            series.clear();
+            rules = in_force;
+            make_series();
+        }
+        const Time now = clock->now();
+        change_files([&](Kept& kept) {
+            if (kept.due() > now) apply_policy(kept, in_force, now);
+        });
+    }
+
+    void clock_accepted() {
+        const std::lock_guard alone(maintenance);
+        {
+            const std::lock_guard lock(mutex);
+            close_series();
+        }
+        const Time now = clock->now();
+        change_files([&](Kept& kept) {
+            const auto& span = kept.file.span;
+            if (kept.deadline != store::no_deadline) shorten(kept, std::min(span.end, now), now + (kept.deadline - span.start));
+        });
+    }
+
     /// Files are large and overwriting is slow: nobody who logs waits for it.
     void sweep() {
+        const std::lock_guard alone(maintenance);
         const Time now = clock->now();
         for (Kept& kept : take_due(now)) {
             if (destroy_log_file(directory, kept.file) == 0) continue;
@@ -185,7 +241,7 @@ std::expected<std::unique_ptr<Log>, std::string> Log::open(const std::filesystem
     for (const LogFile& file : *found) {
         impl->last_number = std::max(impl->last_number, file.number);
         Kept kept{.file = file};
-        if (file.span.deadline > now) impl->apply_policy(kept, now);
+        if (file.span.deadline > now) impl->apply_policy(kept, impl->rules, now);
         impl->files.push_back(kept);
     }
     return std::unique_ptr<Log>(new Log(std::move(impl)));
@@ -203,6 +259,8 @@ Time Log::next_deadline() const {
 }
 
 void Log::sweep() { impl_->sweep(); }
+void Log::apply(const Policy& policy) { impl_->apply(policy); }
+void Log::clock_accepted() { impl_->clock_accepted(); }
 
 Log::Trouble Log::trouble() const {
     const std::lock_guard lock(impl_->mutex);

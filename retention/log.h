@@ -43,6 +43,8 @@ enum class Event : std::uint8_t {
     bucket_destroyed,
     storage_alarm,
     sweep_alarm,
+    clock_alarm,
+    clock_accepted,
     letterbox_full,
     certificate_reloaded,
     certificate_problem,
@@ -106,8 +108,14 @@ public:
     /// Earliest deadline of a file, or when a failed destruction is to be tried again; store::no_deadline if
     /// there is none.
     Time next_deadline() const;
-    /// Destroys all files that are due.
+    /// Destroys all files that are due. Slow: they are overwritten.
     void sweep();
+    /// Another policy is in force: what is written from now on obeys it, in new files. Files that exist are treated as open() treats those of
+    /// earlier processes; the next sweep() destroys what became due. Slow: they are read. May run beside write() and sweep().
+    void apply(const Policy& policy);
+    /// After a clock that was wrong: no file that exists is written any more, and each ends at its deadline or its lifetime from now, whichever
+    /// comes first.
+    void clock_accepted();
 
     struct Trouble {
         std::uint64_t lines_lost = 0;     ///< since open()

@@ -38,13 +38,14 @@ void LiveControl::account_changed(const xmpp::BareJid& account, admin::Change ch
 }
 
 void LiveControl::sweep_extra() {
-    core_.env.log.sweep();
+    sweeper_.sweep_log();
     core_.logs.drop_dead_chains();
 }
 
 void LiveControl::status_extra(admin::Facts& facts) {
     facts.emplace_back("sessions", static_cast<std::int64_t>(core_.session_count()));
     facts.emplace_back("accounts_online", static_cast<std::int64_t>(core_.online.size()));
+    sweeper_.add_status(facts);
 }
 
 }  // namespace lethe::server

@@ -7,6 +7,7 @@
 
 #include "crypto/secret.h"
 #include "server/admin/config.h"
+#include "retention/promises.h"
 #include "server/admin/control_server.h"
 #include "server/admin/node_key_source.h"
 #include "server/control.h"
@@ -16,6 +17,7 @@
 #include "server/net/listener.h"
 #include "server/notify.h"
 #include "server/stream/connections.h"
+#include "server/sweeper.h"
 
 namespace lethe::server {
 namespace {
@@ -41,8 +43,11 @@ struct Server::Impl {
     asio::thread_pool pool{2};
     std::unique_ptr<crypto::NodeKeys> keys;
     std::unique_ptr<store::Store> store;
+    std::unique_ptr<retention::Ledger> ledger;
+    std::unique_ptr<retention::ClockGuard> clock_guard;
     std::unique_ptr<retention::Log> log;
     std::unique_ptr<retention::Buckets> buckets;
+    std::unique_ptr<Sweeper> sweeper;
     std::unique_ptr<admin::Operations> operations;
     std::unique_ptr<core::Core> core;
     std::unique_ptr<stream::Authenticator> authenticator;
@@ -51,15 +56,14 @@ struct Server::Impl {
     std::unique_ptr<admin::ControlServer> control_server;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::unique_ptr<stream::Connections> connections;
-    asio::steady_timer sweeper{io};
+    asio::steady_timer last_words{io};
     asio::signal_set signals{io};
 
     std::expected<void, std::string> read_files(const std::string& config_file);
     std::expected<void, std::string> open_store(std::optional<int> passphrase_fd);
+    std::expected<void, std::string> open_ledger(const crypto::NodeKey& node_key);
     std::expected<void, std::string> open_network();
     void build_core();
-    void sweep();
-    void schedule_sweep();
     void wait_for_signals();
     void reload();
     void stop();
@@ -90,13 +94,30 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     auto opened = store::Store::open({.data = config.data, .keys = keys.get(), .deliver = std::move(deliver)});
     if (!opened) return std::unexpected(opened.error().text);
     store = std::move(*opened);
+    if (const auto fine = open_ledger(*node_key); !fine) return fine;
     auto opened_log = retention::Log::open(config.data / "log", policy, clock, true);
     if (!opened_log) return std::unexpected(opened_log.error());
     log = std::move(*opened_log);
     buckets = std::make_unique<retention::Buckets>(*store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId id) {
-        log->write(retention::Event::sweep_alarm, {retention::Count{static_cast<std::uint64_t>(alarm)}, retention::Count{id.number}});
+        Sweeper::raise(*log, *ledger, alarm, id);
     });
+    sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
+        .io = io, .pool = pool, .data = config.data, .wait_for_sync = config.clock.wait_for_sync, .guard = *clock_guard, .store = *store,
+        .buckets = *buckets, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policy.text); },
+        .swept = [this] { if (core) core->logs.drop_dead_chains(); }});
+    ledger->append(retention::ServerStart{});
+    ledger->append(retention::PolicyInForce{retention::digest_of(policy.text)});
     return {};
+}
+
+std::expected<void, std::string> Server::Impl::open_ledger(const crypto::NodeKey& node_key) {
+    auto opened = retention::Ledger::open(config.data / retention::ledger_file, crypto::LedgerKey(node_key), clock);
+    if (!opened) return std::unexpected(opened.error());
+    ledger = std::move(*opened);
+    clock_guard = std::make_unique<retention::ClockGuard>(config.data, clock, retention::known_time(*ledger, *store));
+    if (clock_guard->check() != retention::ClockState::went_back) return {};
+    ledger->append(retention::LedgerAlarm(retention::Word("clock_went_back")));
+    return std::unexpected(retention::refusal(retention::ClockState::went_back, clock.now(), retention::system_time().wall()));
 }
 
 void Server::Impl::build_core() {
@@ -114,7 +135,7 @@ void Server::Impl::build_core() {
     control = std::make_unique<LiveControl>(
         admin::StoreControlHandler::Options{.domain = config.domain, .scram_sha_1 = config.sasl.scram_sha_1, .operations = *operations,
                                             .store = *store, .clock = clock, .buckets = buckets.get(), .offload = std::move(offload)},
-        *core);
+        *core, *sweeper);
 }
 
 std::expected<void, std::string> Server::Impl::open_network() {
@@ -142,26 +163,6 @@ std::expected<void, std::string> Server::Impl::open_network() {
     return {};
 }
 
-void Server::Impl::sweep() {
-    log->sweep();
-    buckets->sweep([this](std::size_t destroyed) {
-        if (destroyed) log->write(retention::Event::bucket_destroyed, {retention::Count{destroyed}});
-    });
-    if (core) core->logs.drop_dead_chains();
-}
-
-void Server::Impl::schedule_sweep() {
-    // A bucket made meanwhile may be due before those known now, and wall clocks move: look again every second at the latest.
-    const auto due = std::min(buckets->next_deadline(), log->next_deadline());
-    const auto wait = std::clamp<std::int64_t>(due - clock.now(), 1'000, 1'000'000);
-    sweeper.expires_after(std::chrono::microseconds(wait));
-    sweeper.async_wait([this](std::error_code error) {
-        if (error) return;
-        if (std::min(buckets->next_deadline(), log->next_deadline()) <= clock.now()) sweep();
-        schedule_sweep();
-    });
-}
-
 void Server::Impl::reload() {
     auto tls = net::TlsContext::load(tls_options(config));
     if (!tls) return log->write(retention::Event::certificate_problem);
@@ -182,15 +183,15 @@ void Server::Impl::wait_for_signals() {
 
 void Server::Impl::stop() {
     notify_service_manager("STOPPING=1");
-    sweeper.cancel();
+    sweeper->stop();
     for (auto& listener : listeners) listener->stop();
     control_server->stop();
     connections->stop();
     auto online = core->online;
     for (const auto& [jid, _] : online) core->end_sessions(jid, xmpp::StreamCondition::system_shutdown, {});
     // What the sessions leave behind is durable before the process ends; connections get a moment to take their last words.
-    sweeper.expires_after(std::chrono::seconds(1));
-    sweeper.async_wait([this](std::error_code) {
+    last_words.expires_after(std::chrono::seconds(1));
+    last_words.async_wait([this](std::error_code) {
         store->barrier([this](store::Result) { io.stop(); });
     });
 }
@@ -200,16 +201,8 @@ std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::stri
     auto impl = std::make_unique<Impl>();
     if (const auto fine = impl->read_files(config_file); !fine) return std::unexpected(fine.error());
     if (const auto fine = impl->open_store(passphrase_fd); !fine) return std::unexpected(fine.error());
-    // The first sweep precedes the listeners: nothing overdue is ever served.
-    bool swept = false;
-    impl->log->sweep();
-    impl->buckets->sweep([&swept](std::size_t) { swept = true; });
-    {
-        // Without work of its own io would stop for good before the writer thread has answered.
-        const auto guard = asio::make_work_guard(impl->io);
-        while (!swept) impl->io.run_one();
-    }
-    impl->io.restart();  // letting go of the last work stopped it
+    // The first sweep precedes the listeners, if the clock is to be believed already; what is overdue is not served in either case.
+    impl->sweeper->first_sweep();
     impl->build_core();
     if (const auto fine = impl->open_network(); !fine) return std::unexpected(fine.error());
     return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -225,7 +218,7 @@ Server::~Server() {
 void Server::run() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) impl_->signals.add(signal);
     impl_->wait_for_signals();
-    impl_->schedule_sweep();
+    impl_->sweeper->start();
     impl_->log->write(retention::Event::server_started);
     notify_service_manager("READY=1");
     auto guard = asio::make_work_guard(impl_->io);

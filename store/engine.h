@@ -53,6 +53,7 @@ public:
     std::unique_ptr<Keyring> keyring;
     std::unique_ptr<Registry> registry;
     BucketTable buckets;
+    std::vector<BucketId> orphans;  ///< as found by open; never changed after
 
 private:
     void run_bucket_op(Op op);

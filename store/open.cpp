@@ -164,7 +164,8 @@ std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     if (!orphans) return std::unexpected(orphans.error());
     impl->keyring->forget_listed();
     impl->start();
-    for (const auto& id : *orphans) impl->reap(id, {});
+    impl->orphans = std::move(*orphans);
+    for (const auto& id : impl->orphans) impl->reap(id, {});
     return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

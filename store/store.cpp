@@ -110,6 +110,8 @@ std::vector<Bucket> Store::quarantined_spans() const {
     return impl_->buckets.list(BucketTable::State::quarantined);
 }
 
+const std::vector<BucketId>& Store::orphans() const { return impl_->orphans; }
+
 std::uint32_t Store::next_bucket_number(ClassId cls) const { return impl_->buckets.next(cls); }
 
 void Store::create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key,

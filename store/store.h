@@ -144,6 +144,9 @@ public:
     /// The same with what their keyring slots promise, so that a deadline is kept for them too (destroy_bucket works on
     /// them). A bucket whose slot is damaged has deadline 0: nobody can read it any more.
     std::vector<Bucket> quarantined_spans() const;
+    /// Files that open() found without a key: destructions that a crash cut short, or what came from elsewhere. They are being removed;
+    /// destroy_bucket() on one tells when it is gone, or tries again.
+    const std::vector<BucketId>& orphans() const;
     std::uint32_t next_bucket_number(ClassId cls) const;         ///< above every number ever used, destroyed ones included
     /// The number must be above every one used before (ErrorKind::exists).
     void create_bucket(const BucketId& id, const BucketSpan& span, const crypto::BucketKey& key, Completion done);

@@ -162,10 +162,11 @@ void read_all(Section root, Config& config) {
     read_listen(root.section("listen"), config.listen);
     read_tls(root.section("tls"), config.tls);
     read_node_key(root.section("node_key"), config.node_key);
+    Section clock = root.section("clock");
+    if (const auto on = clock.boolean("wait_for_sync")) config.clock.wait_for_sync = *on;
     Section sasl = root.section("sasl");
     if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
     read_limits(root.section("limits"), config.limits);
-    refuse(root, "clock", "waiting for a synchronised clock");
     refuse(root, "http", "the web server");
     refuse(root, "dns", "federation");
     refuse(root, "proxy", "Tor and SOCKS5");

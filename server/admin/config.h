@@ -37,6 +37,9 @@ struct Config {
         std::string file = "node.key";
         std::string credential = "lethe-node-key";  ///< its name
     } node_key;
+    struct Clock {
+        bool wait_for_sync = true;  ///< destroy nothing after the start until the kernel calls its clock synchronised, or for ten minutes
+    } clock;
     struct Sasl {
         bool scram_sha_1 = true;
     } sasl;

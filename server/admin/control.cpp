@@ -15,7 +15,7 @@ struct CommandRow {
     std::string_view name;
     bool account, password;
 };
-constexpr std::array<CommandRow, 9> commands{{
+constexpr std::array<CommandRow, 10> commands{{
     {Command::account_add, "account add", true, true},
     {Command::account_reset, "account reset", true, true},
     {Command::account_suspend, "account suspend", true, false},
@@ -23,6 +23,7 @@ constexpr std::array<CommandRow, 9> commands{{
     {Command::account_erase, "account erase", true, false},
     {Command::account_count, "account count", false, false},
     {Command::sweep, "sweep", false, false},
+    {Command::clock_accept, "clock accept", false, false},
     {Command::status, "status", false, false},
     {Command::policy_show, "policy show", false, false},
 }};
@@ -243,6 +244,8 @@ void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer a
             return handler.count(std::move(answer));
         case Command::sweep:
             return handler.sweep(std::move(answer));
+        case Command::clock_accept:
+            return handler.accept_clock(std::move(answer));
         case Command::status:
             return handler.status(std::move(answer));
         case Command::policy_show:

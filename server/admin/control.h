@@ -35,6 +35,7 @@ enum class Command : std::uint8_t {
     account_erase,
     account_count,
     sweep,
+    clock_accept,
     status,
     policy_show
 };
@@ -75,6 +76,7 @@ public:
     virtual void erase(std::string_view account, Answer answer) = 0;
     virtual void count(Answer answer) = 0;
     virtual void sweep(Answer answer) = 0;
+    virtual void accept_clock(Answer answer) = 0;
     virtual void status(Answer answer) = 0;
     virtual void policy(Answer answer) = 0;
 };

@@ -30,6 +30,7 @@ StoreControlHandler::~StoreControlHandler() = default;
 void StoreControlHandler::account_changing(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::account_changed(const xmpp::BareJid&, Change) {}
 void StoreControlHandler::account_unchanged(const xmpp::BareJid&, Change) {}
+std::expected<void, Failure> StoreControlHandler::may_sweep() const { return {}; }
 void StoreControlHandler::sweep_extra() {}
 std::size_t StoreControlHandler::stuck_buckets() const { return 0; }
 void StoreControlHandler::status_extra(Facts&) {}
@@ -101,6 +102,7 @@ void StoreControlHandler::count(Answer answer) {
 }
 
 void StoreControlHandler::sweep(Answer answer) {
+    if (const auto may = may_sweep(); !may) return answer(std::unexpected(may.error()));
     if (!options_.buckets)
         return answer(
             std::unexpected(Failure{Status::system, "there is nothing to sweep with; start the server"}));

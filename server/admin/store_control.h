@@ -53,6 +53,8 @@ protected:
     virtual void account_changed(const xmpp::BareJid& account, Change change);
     /// It was announced by account_changing() and refused: sessions that are gone stay gone, nothing else is lost.
     virtual void account_unchanged(const xmpp::BareJid& account, Change change);
+    /// A sweep is refused while the clock is not to be believed.
+    virtual std::expected<void, Failure> may_sweep() const;
     /// What a sweep destroys besides buckets: log files.
     virtual void sweep_extra();
     /// Buckets that are due, and that nobody can read any more, but whose key could not be destroyed so far

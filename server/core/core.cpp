@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "retention/log_words.h"
 #include "server/core/async.h"
 #include "server/core/letterbox.h"
 #include "server/core/presence.h"
@@ -47,7 +48,7 @@ void Core::write(Change change, std::function<void(store::Result)> done) {
                             for (const auto& confirmed : headers) *confirmed = true;
                         else
                             env.log.write(retention::Event::storage_alarm,
-                                          {retention::Count{static_cast<std::uint64_t>(result.error().code)}});
+                                          {retention::word(result.error().kind), retention::Count{static_cast<std::uint64_t>(result.error().code)}});
                         if (done) done(result);
                         if (session) session->release(ordinal);
                     });

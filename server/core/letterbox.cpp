@@ -90,7 +90,7 @@ asio::awaitable<LogPage> read_page(Core& core, std::shared_ptr<Account> account,
     auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
     LogPage page = co_await std::move(reading);
     if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
-    if (page.failed) core.env.log.write(retention::Event::storage_alarm, {});
+    if (page.failed) core.env.log.write(retention::Event::storage_alarm, {retention::Word("letterbox_unreadable")});
     co_return page;
 }
 

@@ -127,7 +127,7 @@ asio::awaitable<bool> settle_subscriptions(Core& core, std::shared_ptr<Account> 
         core.write(std::move(change), [failed](store::Result r) { *failed = !r; });
         co_await core.barrier();
         // On a disk that takes no change the roster in memory is right, and the same entries are applied again at the next opening.
-        if (*failed) core.env.log.write(retention::Event::storage_alarm, {});
+        if (*failed) core.env.log.write(retention::Event::storage_alarm, {retention::Word("subscriptions_not_applied")});
         for (const auto& [peer, type] : replies) send_subscription(core, account->jid, peer, type);
         if (*failed) co_return true;
     }
@@ -175,7 +175,7 @@ asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid
         auto settling = settle_subscriptions(core, account);
         ok = co_await std::move(settling);
     }
-    if (!ok) core.env.log.write(retention::Event::storage_alarm, {});
+    if (!ok) core.env.log.write(retention::Event::storage_alarm, {retention::Word("account_unreadable")});
     // Erased or reset while it was opening: what was read belongs to nobody any more.
     if (account->state == Account::State::closed) ok = false;
     account->state = ok ? Account::State::open : Account::State::closed;

@@ -165,7 +165,7 @@ asio::awaitable<void> run(core::Core& core, Page page) {
         core::LogPage part = co_await std::move(reading);
         if (part.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{part.unreadable}});
         if (part.failed) {
-            core.env.log.write(retention::Event::storage_alarm, {});
+            core.env.log.write(retention::Event::storage_alarm, {retention::Word("archive_unreadable")});
             page.responder.error({Condition::internal_server_error, "The archive cannot be read now."});
             co_return;
         }

@@ -31,6 +31,16 @@ int count_accounts(const Common& common);
 int sweep(const Common& common);
 int status(const Common& common);
 
+struct LedgerOptions {
+    std::string file;
+    std::string key;    ///< as published; empty: the one that the file names
+    std::string state;  ///< watch only; empty: beside the file
+};
+int print_ledger_key(const Common& common);
+int verify_ledger_file(const Common& common, const LedgerOptions& options);
+int watch_ledger(const LedgerOptions& options);
+int accept_clock(const Common& common);
+
 int check_policy(const std::string& file);
 /// 0: nothing in `after` is looser than in `before`; 1: something is.
 int diff_policies(const Common& common, const std::string& before, const std::string& after);

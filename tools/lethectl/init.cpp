@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "crypto/account.h"
+#include "crypto/ledger_key.h"
 #include "retention/policy.h"
 #include "server/admin/example_config.h"
 #include "server/admin/node_key_source.h"
@@ -104,7 +105,7 @@ std::expected<Plan, Failure> make_plan(const InitOptions& options) {
 }
 
 /// Everything, or nothing and the reason. Order: the data directory last, as the sign that all else is there.
-Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<admin::Password>& passphrase) {
+Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<admin::Password>& passphrase, std::string& ledger_key) {
     NewFiles files;
     std::expected<void, std::string> done;
     const auto step = [&](std::expected<void, std::string> result) {
@@ -123,6 +124,7 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<
                               : crypto::create_node_key(plan.node_key.string());
     if (!node_key) return system_failure(node_key.error());
     files.add(plan.node_key);
+    ledger_key = crypto::to_string(crypto::LedgerKey(*node_key).public_key());
 
     if (!step(files.parents(plan.data))) return system_failure(done.error());
     // Asked again, since what is cleared away below must be nobody else's.
@@ -140,7 +142,7 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<
     return {};
 }
 
-void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase) {
+void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase, const std::string& ledger_key) {
     result("configuration  " + plan.config.string());
     result("policy         " + plan.policy.string());
     result("node key       " + plan.node_key.string());
@@ -148,6 +150,7 @@ void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase) {
     result("  valid until  " + certificate.until);
     result("  SHA-256      " + certificate.fingerprint);
     result("data           " + plan.data.string());
+    result("ledger key     " + ledger_key + "  (publish it: see lethectl ledger --help)");
     message(
         "the certificate is self-signed, so clients will ask whether to trust it; put a real one in its "
         "place when you have one");
@@ -177,10 +180,11 @@ int init(const InitOptions& options) {
     }
     auto certificate = make_certificate(plan->domain, std::time(nullptr));
     if (!certificate) return fail({Status::usage, certificate.error()});
-    const auto made = make_all(*plan, *certificate, passphrase);
+    std::string ledger_key;
+    const auto made = make_all(*plan, *certificate, passphrase, ledger_key);
     crypto::detail::wipe(certificate->key.data(), certificate->key.size());
     if (!made) return fail(made.error());
-    tell(*plan, *certificate, passphrase.has_value());
+    tell(*plan, *certificate, passphrase.has_value(), ledger_key);
     return 0;
 }
 

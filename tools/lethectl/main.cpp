@@ -15,6 +15,7 @@ using Action = std::function<int()>;
 struct Line {
     Common common;
     InitOptions init;
+    LedgerOptions ledger;
     std::string config_dir;
     std::string account;
     std::string file, other_file;
@@ -142,6 +143,33 @@ void add_rest(CLI::App& app, Line& line) {
         line);
 }
 
+void add_ledger(CLI::App& app, Line& line) {
+    auto* ledger = app.add_subcommand("ledger", "Check the signed record of what the server promised and destroyed");
+    ledger->require_subcommand(1);
+    ledger->footer("Example:\n  lethectl ledger verify ledger.jsonl --key KEY");
+    command(*ledger, line, "key", "Print the public key that the ledger is signed with, for publishing", "lethectl ledger key",
+            [&line] { return print_ledger_key(line.common); });
+    auto* verify = command(*ledger, line, "verify",
+                           "Check that one key signed every line in this order. Needs no other file and no secret; exit status 1 if it does not hold",
+                           "lethectl ledger verify ledger.jsonl --key KEY", [&line] { return verify_ledger_file(line.common, line.ledger); });
+    auto* watch = command(*ledger, line, "watch",
+                          "Compare a ledger with what it was at the last look: reports what was cut off, rewritten or back-dated since",
+                          "lethectl ledger watch ledger.jsonl --state seen.json", [&line] { return watch_ledger(line.ledger); });
+    for (auto* sub : {verify, watch}) {
+        sub->add_option("FILE", line.ledger.file, "the ledger")->required()->type_name("");
+        sub->add_option("--key", line.ledger.key, "the published key; default: the one that the file names, which shows only that the file is consistent")->type_name("K");
+    }
+    watch->add_option("--state", line.ledger.state, "where to keep what was seen; default: FILE.watched")->type_name("FILE");
+    add_json(verify, line);
+
+    auto* clock = app.add_subcommand("clock", "Settle a doubt about the clock");
+    clock->require_subcommand(1);
+    clock->footer("Example:\n  lethectl clock accept");
+    command(*clock, line, "accept",
+            "Declare the clock right after it went back by more than an hour or jumped by more than a day. No bucket lives longer than its lifetime from now.",
+            "lethectl clock accept", [&line] { return accept_clock(line.common); });
+}
+
 /// CLI11 has an exit code for each kind of mistake; ours is one.
 int parse(CLI::App& app, int argc, char** argv) {
     try {
@@ -170,6 +198,7 @@ int run(int argc, char** argv) {
     add_init(app, line);
     add_account(app, line);
     add_rest(app, line);
+    add_ledger(app, line);
 
     const int parsed = parse(app, argc, argv);
     if (parsed != 0) return std::max(parsed, 0);

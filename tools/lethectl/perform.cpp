@@ -15,6 +15,7 @@
 #include "retention/buckets.h"
 #include "retention/log.h"
 #include "retention/policy_change.h"
+#include "retention/promises.h"
 #include "server/admin/control_client.h"
 #include "server/admin/node_key_source.h"
 #include "server/admin/store_control.h"
@@ -58,19 +59,62 @@ private:
     std::deque<Job> jobs_;
 };
 
+/// What destroys and signs, opened for the commands that need it. The store outlives it.
+struct Promises {
+    std::unique_ptr<retention::Ledger> ledger;
+    std::unique_ptr<retention::ClockGuard> guard;
+    std::unique_ptr<retention::Log> log;
+    std::unique_ptr<retention::Buckets> buckets;
+    std::size_t stuck = 0;
+
+    std::expected<void, std::string> open(const std::filesystem::path& data, const crypto::NodeKey& node_key,
+                                          const retention::Policy& policy, store::Store& store, retention::SystemClock& clock) {
+        auto opened = retention::Ledger::open(data / retention::ledger_file, crypto::LedgerKey(node_key), clock);
+        if (!opened) return std::unexpected(opened.error());
+        ledger = std::move(*opened);
+        guard = std::make_unique<retention::ClockGuard>(data, clock, retention::known_time(*ledger, store));
+        auto found = retention::Log::open(data / "log", policy, clock, false);
+        if (!found) return std::unexpected(found.error());
+        log = std::move(*found);
+        buckets = std::make_unique<retention::Buckets>(
+            store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId) {
+                if (alarm == retention::Buckets::Alarm::key_not_destroyed) ++stuck;
+                if (auto line = retention::ledger_alarm(alarm)) ledger->append(std::move(*line));
+            });
+        return {};
+    }
+};
+
 /// Sweeps log files too, and knows what the sweep could not destroy.
 class DirectoryHandler final : public admin::StoreControlHandler {
 public:
-    DirectoryHandler(Options options, retention::Log* log, const std::size_t& stuck)
-        : StoreControlHandler(std::move(options)), log_(log), stuck_(stuck) {}
+    DirectoryHandler(Options options, std::filesystem::path data, store::Store& store, Promises& promises)
+        : StoreControlHandler(std::move(options)), data_(std::move(data)), store_(store), promises_(promises) {}
+
+    void accept_clock(Answer answer) override {
+        retention::accept_clock(*promises_.guard, *promises_.buckets, *promises_.ledger);
+        promises_.log->clock_accepted();
+        promises_.log->write(retention::Event::clock_accepted);
+        int code = 0;
+        if (const auto record = promises_.guard->due_record()) code = retention::ClockGuard::write_record(data_, *record);
+        store_.barrier([code, answer = std::move(answer)](store::Result result) mutable {
+            if (result && code == 0) return answer(admin::Facts{});
+            answer(system_failure("the clock is accepted, but the disk did not take all that follows from it; look at the disk and try again"));
+        });
+    }
 
 private:
-    void sweep_extra() override {
-        if (log_) log_->sweep();
+    std::expected<void, Failure> may_sweep() const override {
+        const auto state = promises_.guard->check();
+        if (state == retention::ClockState::good) return {};
+        return std::unexpected(Failure{Status::refused,
+                                       "the clock is in doubt, and nothing is destroyed by it; set it right, or if it is right, run lethectl clock accept"});
     }
-    std::size_t stuck_buckets() const override { return stuck_; }
-    retention::Log* log_;
-    const std::size_t& stuck_;
+    void sweep_extra() override { promises_.log->sweep(); }
+    std::size_t stuck_buckets() const override { return promises_.stuck; }
+    const std::filesystem::path data_;
+    store::Store& store_;
+    Promises& promises_;
 };
 
 std::expected<void, Failure> become_owner_of(const std::filesystem::path& data) {
@@ -82,10 +126,10 @@ std::expected<void, Failure> become_owner_of(const std::filesystem::path& data) 
 }
 
 Reply from_directory(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request) {
-    const bool sweeping = request.command == admin::Command::sweep;
+    const bool destroys = request.command == admin::Command::sweep || request.command == admin::Command::clock_accept;
     std::optional<retention::Policy> policy;
     // The other commands work without, so that a mistake in it never stands in the way of an erasure.
-    if (sweeping || request.command == admin::Command::account_add) {
+    if (destroys || request.command == admin::Command::account_add) {
         auto loaded = retention::load_policy(config.policy_file);
         if (!loaded) {
             report(loaded.error());
@@ -106,8 +150,8 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
                             }});
     if (!opened) return system_failure(opened.error().text);
     store::Store& store = **opened;
-    const retention::SystemClock clock;
-    if (sweeping) {
+    retention::SystemClock clock;
+    if (destroys) {
         // What the file loosens waits for its notice; what it tightens acts at once. The next start of the server writes that down.
         auto kept = store.policy_standing();
         if (!kept) return system_failure("the policy kept in state.mdb cannot be read; check the disk");
@@ -116,29 +160,21 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
         policy = std::move(*obeyed);
     }
     admin::Operations operations({store, keys, policy ? policy->max_accounts : std::nullopt});
-    std::size_t stuck = 0;
-    std::unique_ptr<retention::Buckets> buckets;
-    std::unique_ptr<retention::Log> log;
-    std::size_t alarms = 0;
-    if (sweeping) {
-        buckets = std::make_unique<retention::Buckets>(
-            store, *policy, clock, [&](retention::Buckets::Alarm, store::BucketId) { ++alarms; });
-        auto found = retention::Log::open(config.data / "log", *policy, clock, false);
-        if (!found) return system_failure(found.error());
-        log = std::move(*found);
-    }
+    Promises promises;
+    if (destroys)
+        if (const auto ready = promises.open(config.data, *node_key, *policy, store, clock); !ready) return system_failure(ready.error());
     DirectoryHandler handler({.domain = config.domain,
                               .scram_sha_1 = config.sasl.scram_sha_1,
                               .operations = operations,
                               .store = store,
                               .clock = clock,
-                              .buckets = buckets.get(),
+                              .buckets = promises.buckets.get(),
                               .offload =
                                   [](Job work, Job then) {
                                       work();
                                       then();
                                   }},
-                             log.get(), stuck);
+                             config.data, store, promises);
     Reply answered = system_failure("no answer came from the store");
     bool done = false;
     admin::dispatch(std::move(request), handler, [&](Reply reply) {

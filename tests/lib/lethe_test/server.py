@@ -35,7 +35,8 @@ POLICY = {
 }
 # Tests send in bursts, from one sender, and with many wrong passwords.
 CONFIG = {"limits": {"c2s_bytes_per_second": 0, "stored_per_minute": 0, "letterbox_percent_per_sender": 100,
-                     "login_failures_per_network": 0, "login_failures_per_account": 0}}
+                     "login_failures_per_network": 0, "login_failures_per_account": 0},
+          "clock": {"wait_for_sync": False}}  # machines that run tests often have no time service
 
 
 def loopback_address():
@@ -66,6 +67,7 @@ class Server:
         self.stderr_file = self.directory / "stderr"
         self.policy = merged(POLICY, policy or {})
         self.config = merged(CONFIG, config or {})
+        self.environment = {}  # over the environment of lethed and lethectl
         self.process = None
         self.pid = None
         self.host = loopback_address()
@@ -95,7 +97,7 @@ class Server:
     def ctl(self, *arguments, stdin=None, expect=0):
         """Runs lethectl, returns the finished process. `expect` is the exit status it must have (None: any)."""
         command = [str(LETHECTL), "--config", str(self.config_file), *map(str, arguments)]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=LIMIT * 2)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=LIMIT * 2, env={**os.environ, **self.environment})
         if expect is not None and done.returncode != expect:
             raise AssertionError(f"{' '.join(command)}: status {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
         return done
@@ -112,7 +114,7 @@ class Server:
         for attempt in range(5):
             with open(self.stderr_file, "ab") as stderr:
                 self.process = subprocess.Popen([*wrapper, str(LETHED), "--config", str(self.config_file), *arguments],
-                                                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **how)
+                                                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env={**os.environ, **self.environment}, **how)
             try:
                 self.pid = self._lethed_pid() if wrapper else self.process.pid
                 if wait:
@@ -154,7 +156,8 @@ class Server:
 
     def start_refused(self, arguments=(), **how):
         """lethed must refuse to start; returns (status, what it said)."""
-        done = subprocess.run([str(LETHED), "--config", str(self.config_file), *arguments], capture_output=True, text=True, timeout=LIMIT, **how)
+        done = subprocess.run([str(LETHED), "--config", str(self.config_file), *arguments], capture_output=True, text=True, timeout=LIMIT,
+                              env={**os.environ, **self.environment}, **how)
         if done.returncode == 0:
             raise AssertionError("lethed should have refused to start")
         return done.returncode, done.stderr + done.stdout

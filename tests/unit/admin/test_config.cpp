@@ -55,6 +55,7 @@ void check_defaults(const Config& c) {
     CHECK(c.node_key.source == "file");
     CHECK(c.node_key.file == "/etc/lethe/node.key");
     CHECK(c.sasl.scram_sha_1);
+    CHECK(c.clock.wait_for_sync);
     CHECK(c.limits.stanza_bytes == 262144);
     CHECK(c.limits.unauthenticated_bytes == 65536);
     CHECK(c.limits.depth == 64);
@@ -124,6 +125,8 @@ key = "../keys/key.pem"
 file = "/root/node.key"
 [sasl]
 scram_sha_1 = false
+[clock]
+wait_for_sync = false
 [limits]
 stanza_bytes = 10000
 unauthenticated_bytes = 10000
@@ -151,6 +154,7 @@ sm_unacked = 1
         CHECK(c.tls.key == "/etc/keys/key.pem");
         CHECK(c.node_key.file == "/root/node.key");
         CHECK_FALSE(c.sasl.scram_sha_1);
+        CHECK_FALSE(c.clock.wait_for_sync);
         CHECK(c.limits.stanza_bytes == 10000);
         CHECK(c.limits.unauthenticated_bytes == 10000);
         CHECK(c.limits.depth == 16);
@@ -195,7 +199,7 @@ sm_unacked = 1
               "3:7: listen.s2s is for federation, which this version does not have; remove it");
         CHECK(only_error(std::string(domain_line) + "[limits]\nresume = \"10min\"\n") ==
               "3:10: limits.resume is for resuming streams, which this version does not have; remove it");
-        for (const std::string section : {"clock", "http", "dns", "proxy", "rooms", "components"}) {
+        for (const std::string section : {"http", "dns", "proxy", "rooms", "components"}) {
             CAPTURE(section);
             const auto message = only_error(std::string(domain_line) + '[' + section + "]\nanything = 1\n");
             CHECK(message.starts_with("2:1: [" + section + "] is for "));

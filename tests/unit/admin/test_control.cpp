@@ -36,6 +36,7 @@ public:
     void erase(std::string_view a, Answer answer) override { note("erase", a, {}, answer); }
     void count(Answer answer) override { note("count", {}, {}, answer); }
     void sweep(Answer answer) override { note("sweep", {}, {}, answer); }
+    void accept_clock(Answer answer) override { note("clock accept", {}, {}, answer); }
     void status(Answer answer) override { note("status", {}, {}, answer); }
     void policy(Answer answer) override { note("policy", {}, {}, answer); }
 
@@ -214,12 +215,13 @@ TEST_SUITE("admin/control") {
         ask(request(Command::account_erase, "e@b"));
         ask(request(Command::account_count));
         ask(request(Command::sweep));
+        ask(request(Command::clock_accept));
         ask(request(Command::status));
         ask(request(Command::policy_show));
         CHECK(handler.asked == std::vector<std::string>{"add|a@b|one", "reset|a@b|two", "suspend|c@b|",
-                                                        "unsuspend|d@b|", "erase|e@b|", "count||", "sweep||",
+                                                        "unsuspend|d@b|", "erase|e@b|", "count||", "sweep||", "clock accept||",
                                                         "status||", "policy||"});
-        CHECK(answers == 9);
+        CHECK(answers == 10);
     }
 }
 

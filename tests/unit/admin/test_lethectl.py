@@ -15,7 +15,8 @@ import lethectl_case
 from lethectl_case import LethectlCase, PlayedServer, on_terminal, run
 
 COMMANDS = [["init"], ["account"], ["account", "add"], ["account", "reset"], ["account", "suspend"], ["account", "unsuspend"],
-            ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"]]
+            ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"],
+            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"]]
 
 
 class Usage(LethectlCase):
@@ -33,6 +34,7 @@ class Usage(LethectlCase):
 
     def test_wrong_usage_is_2_and_a_message_on_standard_error(self):
         for args in ([], ["account"], ["policy"], ["nonsense"], ["account", "nonsense"], ["status", "extra"], ["status", "--nonsense"],
+                     ["ledger"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "stop"],
                      ["account", "add"], ["account", "add", "a@b", "c@d"], ["policy", "check"], ["init"], ["--config"],
                      ["account", "suspend", "a@b", "--password-stdin"], ["account", "add", "a@b", "--password", "secret"]):
             with self.subTest(args=args):
@@ -48,7 +50,7 @@ class Usage(LethectlCase):
 
     def test_mistakes_in_the_configuration_are_2_with_line_and_column(self):
         config = self.write("lethe.toml", 'domain = "chat.example"\n[limits]\ndepht = 3\n')
-        for command in (["status"], ["sweep"], ["catalogue"], ["account", "count"], ["account", "erase", "romeo@chat.example"]):
+        for command in (["status"], ["sweep"], ["catalogue"], ["ledger", "key"], ["clock", "accept"], ["account", "count"], ["account", "erase", "romeo@chat.example"]):
             with self.subTest(command=command):
                 done = run("--config", config, *command)
                 self.assertEqual((done.code, done.out), (2, ""), done)

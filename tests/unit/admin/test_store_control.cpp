@@ -20,8 +20,14 @@ public:
     using StoreControlHandler::StoreControlHandler;
     std::vector<std::string> seen;
     std::size_t stuck = 0;
+    std::optional<Failure> no_sweep;
+    void accept_clock(Answer answer) override { answer(Facts{}); }
 
 private:
+    std::expected<void, Failure> may_sweep() const override {
+        if (no_sweep) return std::unexpected(*no_sweep);
+        return {};
+    }
     static std::string name(Change change) {
         switch (change) {
             case Change::added:
@@ -123,6 +129,15 @@ TEST_SUITE("admin/store control") {
         CHECK(status_of(c.ask(Command::account_unsuspend, "romeo@chat.example")) == Status::refused);
         CHECK(c.handler.seen == std::vector<std::string>{"before erased romeo@chat.example"});
         CHECK(c.ask(Command::account_count) == Reply(Facts{{"accounts", std::int64_t{0}}}));
+    }
+
+
+    TEST_CASE("nothing is swept while the clock is not to be believed") {
+        Controlled c;
+        CHECK(status_of(c.ask(Command::sweep)) == Status::system);  // there is nothing to sweep with
+        c.handler.no_sweep = Failure{Status::refused, "the clock is in doubt"};
+        CHECK(c.ask(Command::sweep) == Reply(std::unexpected(*c.handler.no_sweep)));
+        CHECK(c.ask(Command::clock_accept) == Reply(Facts{}));
     }
 
     TEST_CASE("a status is aggregates") {

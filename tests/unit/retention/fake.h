@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,7 +24,7 @@ inline constexpr Time some_hour = 1'795'370'400 * second;
 inline const bool crypto_ready = crypto::initialise().has_value();
 
 struct FakeClock final : Clock {
-    Time time = some_hour;
+    std::atomic<Time> time = some_hour;  ///< the ledger's thread asks, too
     Time now() const override { return time; }
 };
 

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "retention/catalogue.h"
+#include "retention/clock_guard.h"
+#include "tests/unit/retention/ledger_support.h"
 #include "tests/unit/retention/log_support.h"
 #include "tests/unit/retention/world.h"
 
@@ -51,6 +53,8 @@ TEST_SUITE("retention/catalogue") {
         for (const ClassId cls : {ClassId::archive, ClassId::letterbox, ClassId::subscriptions}) w.make(cls);
         const auto log = opened(w.data() / "log", with_log("keep = \"24h\"\n"), w.clock);
         log->write(Event::server_started);
+        ledger_at(w.data() / ledger_file, w.clock).reset();
+        REQUIRE(ClockGuard::write_record(w.data(), "a record") == 0);
         const auto rows = catalogue(keeps("24h"));
         std::set<std::string> found;
         for (const auto& entry : fs::recursive_directory_iterator(w.data())) {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "store/store.h"
 #include "tests/unit/retention/log_support.h"
@@ -99,5 +100,91 @@ TEST_SUITE("retention/log files and a new policy") {
         CHECK(opened(dir / "log", policy, clock)->next_deadline() == some_hour + day);
         std::ofstream(path, std::ios::app) << "ged\n";
         CHECK(opened(dir / "log", policy, clock)->next_deadline() == some_hour);
+    }
+
+    TEST_CASE("a running log obeys another policy at once: what it would not have written is due, the rest keeps the shorter promise") {
+        Directory dir;
+        FakeClock clock;
+        const auto log = opened(dir / "log", with_log("keep = \"24h\"\naccount = \"full\"\n"), clock);
+        log->write(Event::login, {Account{account}});
+        clock.time += 10 * minute;
+        SUBCASE("a field is not permitted any more") {
+            log->apply(with_log("keep = \"24h\"\n"));
+            CHECK(log->next_deadline() == clock.time);
+            log->write(Event::login, {Account{account}});
+            log->sweep();
+            CHECK(files(dir / "log").size() == 1);
+            CHECK(everything(dir / "log").find("canary") == std::string::npos);
+        }
+        SUBCASE("shorter") {
+            log->apply(with_log("keep = \"2h\"\naccount = \"full\"\n"));
+            CHECK(log->next_deadline() == some_hour + 10 * minute + 2 * hour);
+            log->write(Event::login, {Account{account}});
+            CHECK(files(dir / "log").size() == 2);
+            CHECK(files(dir / "log").at(1).span.deadline <= clock.time + 2 * hour);
+        }
+        SUBCASE("longer: nothing is extended, what is new lives longer") {
+            log->apply(with_log("keep = \"48h\"\naccount = \"full\"\n"));
+            CHECK(log->next_deadline() == some_hour + day);
+            log->write(Event::login);
+            CHECK(files(dir / "log").at(1).span.deadline > some_hour + day);
+        }
+        SUBCASE("nothing is logged any more") {
+            log->apply(with_log("keep = \"0\"\n"));
+            log->write(Event::login);
+            log->sweep();
+            CHECK(files(dir / "log").empty());
+        }
+    }
+
+    TEST_CASE("a new policy gives everybody a new pseudonym") {
+        Directory dir;
+        FakeClock clock;
+        const auto policy = with_log("keep = \"24h\"\naccount = \"pseudonym\"\n");
+        const auto log = opened(dir / "log", policy, clock);
+        log->write(Event::login, {Account{account}});
+        log->apply(policy);
+        log->write(Event::login, {Account{account}});
+        REQUIRE(files(dir / "log").size() == 2);
+        CHECK(contents(dir / "log" / files(dir / "log")[0].name()) != contents(dir / "log" / files(dir / "log")[1].name()));
+    }
+
+    TEST_CASE("writing, sweeping and new policies at the same time lose no line and leave nothing overdue") {
+        Directory dir;
+        FakeClock clock;
+        const auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), clock);
+        constexpr int lines = 500;
+        {
+            std::jthread writer([&] {
+                for (int i = 0; i < lines; ++i) log->write(Event::login);
+            });
+            std::jthread changer([&] {
+                for (int i = 0; i < 20; ++i) log->apply(with_log(i % 2 ? "keep = \"24h\"\n" : "keep = \"48h\"\n"));
+            });
+            for (int i = 0; i < 20; ++i) log->sweep();
+        }
+        CHECK(log->trouble().lines_lost == 0);
+        CHECK(std::ranges::count(everything(dir / "log"), '\n') == lines);
+        clock.time += 10 * day;
+        log->sweep();
+        CHECK(files(dir / "log").empty());
+        CHECK(log->trouble().files_overdue == 0);
+    }
+
+    TEST_CASE("a file that cannot be renamed to its new deadline is destroyed at that deadline all the same") {
+        Directory dir;
+        FakeClock clock;
+        const auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), clock);
+        log->write(Event::login);
+        LogFile shorter = files(dir / "log").at(0);
+        shorter.span.end = clock.time;
+        shorter.span.deadline = clock.time + 2 * hour;
+        fs::create_directory(dir / "log" / shorter.name());  // stands where the new name would
+        log->apply(with_log("keep = \"2h\"\n"));
+        CHECK(files(dir / "log").size() == 2);
+        fs::remove(dir / "log" / shorter.name());
+        clock.time += 5 * hour;
+        log->sweep();
+        CHECK(files(dir / "log").empty());
     }
 }

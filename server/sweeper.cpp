@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/sweeper.h"
+
+#include <algorithm>
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+
+#include "retention/log_words.h"
+#include "retention/promises.h"
+
+namespace lethe::server {
+namespace {
+
+using retention::ClockState;
+using retention::Event;
+using retention::Time;
+using retention::Word;
+
+constexpr Time second = 1'000'000, minute = 60 * second;
+constexpr Time longest_wait = 10 * minute;
+constexpr Time ledger_pause = 5 * second;
+
+Word word(ClockState state) { return state == ClockState::jumped ? Word("clock_jumped") : Word("clock_went_back"); }
+
+}  // namespace
+
+Sweeper::Sweeper(Parts parts)
+    : parts_(std::move(parts)), timer_(parts_.io), started_(retention::system_time().since_boot()) {
+    look_at_clock();
+    // One line a minute over restarts, too.
+    if (const auto last = parts_.ledger.last_time())
+        for (const auto cls : parts_.buckets.classes()) signed_in_[cls] = *last - *last % minute;
+    if (!waited_) parts_.log.write(Event::clock_alarm, {Word("clock_not_synchronised")});
+}
+
+void Sweeper::raise(retention::Log& log, retention::Ledger& ledger, retention::Buckets::Alarm alarm, const store::BucketId& id) {
+    retention::write_alarm(log, alarm, id);
+    if (auto line = retention::ledger_alarm(alarm)) ledger.append(std::move(*line));
+}
+
+void Sweeper::look_at_clock() {
+    const auto& machine = retention::system_time();
+    if (!waited_)
+        waited_ = !parts_.wait_for_sync || machine.synchronised() || machine.since_boot() - started_ >= longest_wait;
+    const auto state = parts_.guard.check();
+    if (state == state_) return;
+    state_ = state;
+    if (state == ClockState::good) return;
+    parts_.log.write(Event::clock_alarm, {word(state)});
+    parts_.ledger.append(retention::LedgerAlarm(word(state)));
+}
+
+void Sweeper::first_sweep() {
+    if (!may_destroy()) return;
+    parts_.log.sweep();
+    bool swept = false;
+    parts_.buckets.sweep([&swept](std::size_t) { swept = true; });
+    {
+        // Without work of its own io would stop for good before the writer thread has answered.
+        const auto guard = asio::make_work_guard(parts_.io);
+        while (!swept) parts_.io.run_one();
+    }
+    parts_.io.restart();  // letting go of the last work stopped it
+}
+
+void Sweeper::start() { tick(); }
+void Sweeper::stop() { timer_.cancel(); }
+
+void Sweeper::schedule() {
+    // A bucket made meanwhile may be due before those known now, and wall clocks move: look again every second at the latest.
+    const Time due = std::min(parts_.buckets.next_deadline(), parts_.log.next_deadline());
+    const Time wait = std::clamp<Time>(due - parts_.guard.latest(), second / 1000, second);
+    timer_.expires_after(std::chrono::microseconds(may_destroy() ? wait : second));
+    timer_.async_wait([this](std::error_code error) {
+        if (!error) tick();
+    });
+}
+
+void Sweeper::tick() {
+    look_at_clock();
+    if (may_destroy()) {
+        const Time now = parts_.guard.latest();
+        if (parts_.buckets.next_deadline() <= now) sweep_buckets();
+        if (parts_.log.next_deadline() <= now) sweep_log();
+        sign_sweeps();
+    }
+    tend_ledger();
+    record_clock();
+    schedule();
+}
+
+void Sweeper::sweep_buckets() {
+    parts_.buckets.sweep([this](std::size_t destroyed) {
+        if (destroyed) parts_.log.write(Event::bucket_destroyed, {retention::Count{destroyed}});
+        if (parts_.swept) parts_.swept();
+    });
+    if (parts_.swept) parts_.swept();
+}
+
+void Sweeper::sweep_log() {
+    if (std::exchange(log_running_, true)) return;
+    asio::post(parts_.pool, [this] {
+        parts_.log.sweep();
+        asio::post(parts_.io, [this] { log_running_ = false; });
+    });
+}
+
+void Sweeper::sign_sweeps() {
+    const Time now = parts_.guard.latest(), this_minute = now - now % minute;
+    for (const auto cls : parts_.buckets.classes()) {
+        if (const auto last = signed_in_.find(cls); last != signed_in_.end() && last->second == this_minute) continue;
+        const Time mark = retention::sweep_mark(parts_.buckets, cls, now);
+        const std::string name = retention::word(cls).text();
+        if (mark <= parts_.ledger.swept_to(name).value_or(0)) continue;
+        parts_.ledger.append(retention::Swept{.cls = name, .swept_to = mark, .policy = parts_.policy()});
+        signed_in_[cls] = this_minute;
+    }
+}
+
+void Sweeper::tend_ledger() {
+    const auto trouble = parts_.ledger.trouble();
+    const bool failing = trouble.waiting > 0 && trouble.code != 0;
+    if (failing && !ledger_failed_)
+        parts_.log.write(Event::storage_alarm, {Word("ledger_delayed"), retention::Count{static_cast<std::uint64_t>(trouble.code)}});
+    ledger_failed_ = failing;
+    const Time now = retention::system_time().since_boot();
+    if (!failing || now - ledger_asked_ < ledger_pause) return;
+    ledger_asked_ = now;
+    parts_.ledger.retry();
+}
+
+void Sweeper::record_clock() {
+    if (recording_) return;
+    auto record = parts_.guard.due_record();
+    if (!record) return;
+    recording_ = true;
+    asio::post(parts_.pool, [this, record = std::move(*record)] {
+        const int code = retention::ClockGuard::write_record(parts_.data, record);
+        asio::post(parts_.io, [this, code] {
+            recording_ = false;
+            if (code != 0 && !record_failed_)
+                parts_.log.write(Event::storage_alarm, {Word("clock_not_recorded"), retention::Count{static_cast<std::uint64_t>(code)}});
+            record_failed_ = code != 0;
+        });
+    });
+}
+
+std::expected<void, admin::Failure> Sweeper::may_sweep() const {
+    if (state_ != ClockState::good)
+        return std::unexpected(admin::Failure{admin::Status::refused,
+                                              "the clock is in doubt, and nothing is destroyed by it; set it right, or if it is right, run lethectl clock accept"});
+    if (!waited_)
+        return std::unexpected(admin::Failure{admin::Status::refused,
+                                              "the clock is not synchronised yet; nothing is destroyed before it is, or ten minutes have passed since the start"});
+    return {};
+}
+
+void Sweeper::accept_clock(admin::ControlHandler::Answer answer) {
+    retention::accept_clock(parts_.guard, parts_.buckets, parts_.ledger);
+    waited_ = true;
+    look_at_clock();
+    parts_.log.write(Event::clock_accepted);
+    asio::post(parts_.pool, [this] { parts_.log.clock_accepted(); });
+    record_clock();
+    parts_.store.barrier([answer = std::move(answer)](store::Result result) mutable {
+        if (!result)
+            return answer(std::unexpected(admin::Failure{admin::Status::system,
+                                                         "the shortened deadlines could not be recorded; look at the disk, they are kept in memory and tried again"}));
+        answer(admin::Facts{});
+    });
+}
+
+void Sweeper::add_status(admin::Facts& facts) const {
+    const auto trouble = parts_.ledger.trouble();
+    const bool delayed = trouble.waiting > 0 && trouble.code != 0;
+    const std::string clock = state_ == ClockState::went_back ? "went back" : state_ == ClockState::jumped ? "jumped" : waited_ ? "good" : "not synchronised";
+    const auto log_files = static_cast<std::int64_t>(parts_.log.trouble().files_overdue);
+    facts.emplace_back("clock", clock);
+    facts.emplace_back("ledger_lines_waiting", static_cast<std::int64_t>(trouble.waiting));
+    facts.emplace_back("alarms", std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} + log_files);
+}
+
+}  // namespace lethe::server
