@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "crypto/bytes.h"
 #include "crypto/node_key.h"  // where the NodeKey below comes from
@@ -27,6 +28,11 @@ struct Credential {
 struct AccountRecord {
     bool suspended = false;
     VaultPublicKey vault_public;
+    /// How long the owner wants the archive kept, in microseconds: 0 is not at all, none is the policy's archive.keep.
+    std::optional<std::int64_t> archive_choice = {};
+    /// Archive entries received up to then are not served any more: what an earlier choice had ruled out stays so. 0: there never was a choice.
+    std::int64_t archive_floor = 0;
+    std::uint32_t told = 0;  ///< serial number of the last announcement of a policy that the owner was told of
     std::vector<Credential> credentials;
     const Credential* find(Mechanism m) const;
 };

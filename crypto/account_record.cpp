@@ -29,6 +29,9 @@ Bytes encode(const AccountRecord& record) {
     if (record.credentials.size() > UINT8_MAX) std::abort();
     Encoder out;
     out.flag(record.suspended).raw(record.vault_public.view());
+    out.flag(record.archive_choice.has_value());
+    if (record.archive_choice) out.i64(*record.archive_choice);
+    out.i64(record.archive_floor).u32(record.told);
     out.u8(static_cast<std::uint8_t>(record.credentials.size()));
     for (const Credential& c : record.credentials) {
         out.u8(static_cast<std::uint8_t>(c.mechanism)).u32(c.iterations);
@@ -42,6 +45,10 @@ std::optional<AccountRecord> decode_account_record(ByteView bytes) {
     AccountRecord record;
     record.suspended = in.flag();
     in.raw(record.vault_public.bytes);
+    if (in.flag()) record.archive_choice = in.i64();
+    record.archive_floor = in.i64();
+    record.told = in.u32();
+    if (record.archive_choice.value_or(0) < 0 || record.archive_floor < 0) in.fail();
     const std::size_t count = in.u8();
     for (std::size_t i = 0; i < count && !in.bad(); ++i) {
         Credential c;

@@ -8,7 +8,7 @@
 namespace lethe::crypto {
 
 Bytes encode(const AccountRecord& record);
-/// Strict: known mechanisms, each at most once; what decodes re-encodes to the same bytes.
+/// Strict: known mechanisms, each at most once; times of 1970 and later; what decodes re-encodes to the same bytes.
 std::optional<AccountRecord> decode_account_record(ByteView bytes);
 
 }  // namespace lethe::crypto

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Archive ids: a place, deterministically encrypted and authenticated (SIV), as text. Inside crypto/ only.
+// Archive ids: a place and its time, deterministically encrypted and authenticated (SIV), as text. Inside crypto/ only.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,9 +10,9 @@
 
 namespace lethe::crypto {
 
-inline constexpr std::size_t archive_iv_bytes = 16;
+inline constexpr std::size_t archive_iv_bytes = 17;
 inline constexpr std::size_t archive_id_text =
-    36;  ///< 27 bytes: base64 comes out even, so each id has one spelling
+    48;  ///< 36 bytes: base64 comes out even, so each id has one spelling
 
 struct ArchiveIdKeys {
     using MacKey = Secret<struct ArchiveIdMacTag, key_bytes>;
@@ -20,8 +20,8 @@ struct ArchiveIdKeys {
     MacKey mac;
     PadKey pad;
 
-    std::string encode(const LogPlace& place) const;
-    std::optional<LogPlace> decode(std::string_view text) const;
+    std::string encode(const ArchivePlace& where) const;
+    std::optional<ArchivePlace> decode(std::string_view text) const;
 };
 
 }  // namespace lethe::crypto

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -49,8 +51,23 @@ enum class ClassId : std::uint8_t {
     archive = 1,
     letterbox = 2,
     subscriptions = 3,
-    // 4 upload, 5 room, 6 log, 16.. archive choices: reserved by the design
+    // 4 upload, 5 room, 6 log: reserved by the design
+    // 16.. archive choices, see choice_class()
 };
+
+/// An archive that some accounts chose to be kept shorter is a class of its own, a fixed function of its time: 16..74 are 1..59 seconds, 75..133
+/// 1..59 minutes, 134..156 1..23 hours, 157..255 1..99 days. Empty for times that have no such class ("0", "unlimited", 90 seconds).
+std::optional<ClassId> choice_class(std::int64_t micros);
+/// The inverse; empty for a class that is no choice.
+std::optional<std::int64_t> choice_micros(ClassId cls);
+/// Its directory below buckets/ and its name in text: "archive", "letterbox", "subscriptions", "archive-1d".
+std::string class_name(ClassId cls);
+/// The class of that name; strict, so that each class has one.
+std::optional<ClassId> class_named(std::string_view name);
+/// Every class there can be, by number.
+std::span<const ClassId> all_classes();
+/// `archive` and the choices.
+inline bool is_archive(ClassId cls) { return cls == ClassId::archive || static_cast<std::uint8_t>(cls) >= 16; }
 
 /// An encrypted, padded byte string as it lies on disk. Made by sealing, or read back from the store.
 class Sealed {

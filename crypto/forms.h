@@ -12,11 +12,12 @@ namespace lethe::crypto {
 /// First byte of every sealed thing: its kind and version in one. Values are on disk: a new layout takes a
 /// new value, none is reused. All have the top bit set, so that no sealed thing starts like text.
 enum class Form : std::uint8_t {
-    account_record = 0xA1,
+    // 0xA1 was an account record without choices
     record = 0xA2,
     segment_header = 0xA3,
     log_entry = 0xA4,
     vault_wrap = 0xA5,  // only inside an account record
+    account_record = 0xA6,
 };
 
 inline constexpr std::size_t nonce_bytes = 24;

@@ -22,6 +22,13 @@ struct LogPlace {
     friend auto operator<=>(const LogPlace&, const LogPlace&) = default;
 };
 
+/// A place and when its entry was received: enough to say what comes before and after it in another class, even once it is gone.
+struct ArchivePlace {
+    LogPlace place;
+    std::int64_t received = 0;  ///< microseconds since the Unix epoch
+    friend bool operator==(const ArchivePlace&, const ArchivePlace&) = default;
+};
+
 inline constexpr std::uint16_t segment_entries = 1024;  ///< a segment ends after this many
 
 LogPrefix log_prefix(const BucketKey& bucket_key, const AccountId& account);

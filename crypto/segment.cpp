@@ -25,13 +25,7 @@ std::array<std::uint8_t, place_bytes> to_bytes(const LogPlace& place) {
 }
 
 bool known_class(std::uint8_t value) {
-    switch (static_cast<ClassId>(value)) {
-        case ClassId::archive:
-        case ClassId::letterbox:
-        case ClassId::subscriptions:
-            return true;
-    }
-    return false;
+    return std::ranges::find(all_classes(), static_cast<ClassId>(value)) != all_classes().end();
 }
 
 LogPrefix log_prefix(const BucketKey& bucket_key, const AccountId& account) {

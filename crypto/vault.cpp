@@ -90,8 +90,8 @@ std::expected<Bytes, Unopenable> Vault::open(RecordTable table, const BlindKey& 
         [&](KeyView k) { return crypto::open(Form::record, k, ad, sealed.view(), record_minimum); });
 }
 
-std::string Vault::archive_id(const LogPlace& place) const { return impl_->archive_ids.encode(place); }
-std::optional<LogPlace> Vault::place_of(std::string_view archive_id) const {
+std::string Vault::archive_id(const ArchivePlace& where) const { return impl_->archive_ids.encode(where); }
+std::optional<ArchivePlace> Vault::place_of(std::string_view archive_id) const {
     return impl_->archive_ids.decode(archive_id);
 }
 

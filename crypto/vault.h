@@ -39,9 +39,9 @@ public:
     Sealed seal(RecordTable table, const BlindKey& key, ByteView plain) const;
     std::expected<Bytes, Unopenable> open(RecordTable table, const BlindKey& key, const Sealed& sealed) const;
 
-    /// Opaque, authentic, deterministic (SIV): the same place gives the same id. Text of [A-Za-z0-9_-].
-    std::string archive_id(const LogPlace& place) const;
-    std::optional<LogPlace> place_of(std::string_view archive_id) const;
+    /// Opaque, authentic, deterministic (SIV): the same place and time give the same id. 48 characters of [A-Za-z0-9_-].
+    std::string archive_id(const ArchivePlace& where) const;
+    std::optional<ArchivePlace> place_of(std::string_view archive_id) const;
 
     /// Opens a segment for reading.
     std::expected<SegmentReader, Unopenable> open_segment(const LogPlace& first, const BucketKey& bucket_key,

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "retention/choice.h"
+
 namespace lethe::retention {
 
 namespace {
@@ -26,6 +28,7 @@ struct Live {
 
 struct Class {
     Keep keep;
+    bool accepts = true;                           ///< false: a choice that is not published any more
     std::shared_ptr<const Buckets::Open> current;  ///< made by this process; writing goes nowhere else
     bool failing = false;                          ///< the last creation failed, and that was said
     std::size_t undead = 0;                        ///< buckets whose key could not be overwritten
@@ -58,6 +61,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
     std::map<crypto::ClassId, Class> classes;
     std::map<BucketId, Live> live;
     std::map<BucketId, Time> leftovers;  ///< the key is dead, the file is not gone: when to try again
+    Policy policy;                       ///< the one applied last
     std::map<BucketId, Time> vanishing;  ///< destruction was begun, the file is not gone: its deadline
 
     Impl(store::Store& s, const Clock& c, std::function<void(Alarm, BucketId)> alarm)
@@ -85,7 +89,55 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
         return bucket.open && !bucket.dying && bucket.span.deadline > now;
     }
 
+    /// What the policy makes of every class it names and of the choices it no longer does.
+    std::map<crypto::ClassId, Class> declared() const {
+        std::map<crypto::ClassId, Class> out;
+        out[crypto::ClassId::archive].keep = policy.archive;
+        out[crypto::ClassId::letterbox].keep = policy.letterbox;
+        out[crypto::ClassId::subscriptions].keep = policy.subscriptions;
+        for (const Keep& choice : policy.archive_choices)
+            if (const auto cls = retention::archive_class(policy, in_effect(policy, recorded(choice))))
+                if (*cls != crypto::ClassId::archive) out[*cls].keep = choice;
+        for (const auto& [cls, _] : classes)
+            if (!out.contains(cls)) out[cls] = retired(cls);
+        return out;
+    }
+    Class retired(crypto::ClassId cls) const {
+        Class c;
+        c.keep = limit_of(policy, cls);
+        c.accepts = false;
+        return c;
+    }
+
+    void apply(Policy now_in_force) {
+        policy = std::move(now_in_force);
+        const Time now = clock.now();
+        for (const auto& [cls, wanted] : declared()) {
+            const auto [place, fresh] = classes.try_emplace(cls, wanted);
+            Class& c = place->second;
+            if (fresh || (c.keep == wanted.keep && c.accepts == wanted.accepts)) continue;
+            c.keep = wanted.keep;
+            c.accepts = wanted.accepts;
+            for (auto at = live.lower_bound({cls, 0}); at != live.end() && at->first.cls == cls; ++at)
+                change(at->first, at->second, c, now);
+            c.current.reset();
+        }
+    }
+
+    /// One bucket under the changed keep of its class.
+    void change(const BucketId& id, Live& bucket, const Class& c, Time now) {
+        if (bucket.dying || bucket.undead) return;  // due already
+        BucketSpan span = shortened(bucket.span, c.keep, now);
+        if (c.current && c.current->id == id) span.end = std::max(span.start, std::min(span.end, now));
+        if (span == bucket.span) return;
+        bucket.span = span;
+        if (!bucket.open) return;  // quarantined: it only waits for its deadline
+        bucket.open = std::make_shared<const Open>(Open{id, span, bucket.open->key});
+        record_span(id);
+    }
+
     void adopt(const store::Bucket& bucket, bool sound, Time now) {
+        if (!classes.contains(bucket.id.cls)) classes[bucket.id.cls] = retired(bucket.id.cls);
         Live entry;
         entry.span = shortened(bucket.span, classes[bucket.id.cls].keep, now);
         std::optional<crypto::BucketKey> key;
@@ -241,9 +293,8 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
 Buckets::Buckets(store::Store& store, const Policy& policy, const Clock& clock,
                  std::function<void(Alarm, store::BucketId)> on_alarm)
     : impl_(std::make_shared<Impl>(store, clock, std::move(on_alarm))) {
-    impl_->classes[crypto::ClassId::archive].keep = policy.archive;
-    impl_->classes[crypto::ClassId::letterbox].keep = policy.letterbox;
-    impl_->classes[crypto::ClassId::subscriptions].keep = policy.subscriptions;
+    impl_->policy = policy;
+    impl_->classes = impl_->declared();
     const Time now = clock.now();
     for (const auto& bucket : store.buckets()) impl_->adopt(bucket, true, now);
     for (const auto& bucket : store.quarantined_spans()) impl_->adopt(bucket, false, now);
@@ -255,6 +306,23 @@ Buckets::Buckets(store::Store& store, const Policy& policy, const Clock& clock,
 
 Buckets::~Buckets() = default;
 
+void Buckets::apply(const Policy& policy) { impl_->apply(policy); }
+
+std::vector<crypto::ClassId> Buckets::classes() const {
+    std::vector<crypto::ClassId> out;
+    for (const auto& [cls, _] : impl_->classes) out.push_back(cls);
+    return out;
+}
+
+std::optional<crypto::ClassId> Buckets::archive_class(std::optional<std::int64_t> choice) const {
+    return retention::archive_class(impl_->policy, in_effect(impl_->policy, choice));
+}
+
+Time Buckets::archive_horizon(std::optional<std::int64_t> choice) const {
+    const Keep effective = in_effect(impl_->policy, choice);
+    return effective.unlimited ? INT64_MIN : impl_->clock.now() - effective.micros;
+}
+
 const Keep& Buckets::keep(crypto::ClassId cls) const {
     const auto found = impl_->classes.find(cls);
     return found == impl_->classes.end() ? stores_nothing : found->second.keep;
@@ -262,7 +330,8 @@ const Keep& Buckets::keep(crypto::ClassId cls) const {
 
 std::shared_ptr<const Buckets::Open> Buckets::current(crypto::ClassId cls) {
     const auto found = impl_->classes.find(cls);
-    if (found == impl_->classes.end() || !found->second.keep.stored() || impl_->halted(cls)) return nullptr;
+    if (found == impl_->classes.end() || !found->second.accepts || !found->second.keep.stored() || impl_->halted(cls))
+        return nullptr;
     Class& c = found->second;
     const Time now = impl_->clock.now();
     if (c.current && now >= c.current->span.start && now < c.current->span.end) return c.current;

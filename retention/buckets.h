@@ -42,6 +42,19 @@ public:
     Buckets(store::Store& store, const Policy& policy, const Clock& clock, std::function<void(Alarm, store::BucketId)> on_alarm);
     ~Buckets();
 
+    /// Another policy, at run time. Tighter: acts on what is stored, bucket by bucket, as the constructor does; what is due then is not readable any
+    /// more and goes with the next sweep. Looser: touches no deadline. Either way the current buckets of the classes it changes are closed (END =
+    /// now), and what is received from now on goes into new ones. A choice that is not published any more takes nothing new.
+    void apply(const Policy& policy);
+    /// Of the policy, and of what lies on disk from earlier ones.
+    std::vector<crypto::ClassId> classes() const;
+
+    // An account's own choice (AccountRecord::archive_choice) under the policy applied last.
+    /// The class for what is received now; empty: not archived.
+    std::optional<crypto::ClassId> archive_class(std::optional<std::int64_t> choice) const;
+    /// Archive entries received at or before this are not served: now - R; now for "0"; INT64_MIN for unlimited.
+    Time archive_horizon(std::optional<std::int64_t> choice) const;
+
     const Keep& keep(crypto::ClassId cls) const;
     /// The bucket for data received now, created if there is none; its creation is queued before the caller's write, and if it fails
     /// so does the write. Null if the class stores nothing or does not accept (a key that could not be destroyed).

@@ -29,8 +29,15 @@ std::string log_lifetime(const Policy& policy) {
     return out;
 }
 
+/// "7d, 1d, not stored"
+std::string choices(const Policy& policy) {
+    std::string out;
+    for (const Keep& choice : policy.archive_choices) out += (out.empty() ? "" : ", ") + lifetime(choice);
+    return out;
+}
+
 std::string bucket_lifetime(const Policy& policy) {
-    return "archive: " + lifetime(policy.archive) + "; letterbox: " + lifetime(policy.letterbox) +
+    return "archive: " + lifetime(policy.archive) + (policy.archive_choices.empty() ? "" : " or as its owner chose: " + choices(policy)) + "; letterbox: " + lifetime(policy.letterbox) +
            "; subscriptions: " + lifetime(policy.subscriptions);
 }
 
@@ -38,7 +45,8 @@ void add_state(std::vector<CatalogueRow>& rows) {
     rows.push_back({"account", "DATA/state.mdb, table accounts",
                     "SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can "
                     "be guessed), the vault "
-                    "secret wrapped under what a login reveals, the vault's public key, whether suspended",
+                    "secret wrapped under what a login reveals, the vault's public key, whether suspended, the retention "
+                    "that its owner chose for the archive, and the last announced policy that the owner was told of",
                     Reader::node_key, until_erased, account_end});
     rows.push_back({"account, by name", "DATA/state.mdb, all tables",
                     "whether a guessed address has an account here, and how many contacts, blocked addresses "
@@ -81,6 +89,9 @@ void add_buckets(std::vector<CatalogueRow>& rows, const Policy& policy) {
     rows.push_back({"archive", "DATA/buckets/archive/NUMBER.mdb, table entries",
                     "messages: with whom, when, in which direction, the whole stanza", Reader::owner_login,
                     lifetime(policy.archive), bucket_end});
+    if (!policy.archive_choices.empty())
+        rows.push_back({"archive, own choice", "DATA/buckets/archive-CHOICE/NUMBER.mdb, table entries",
+                        "the same, for accounts that chose another time", Reader::owner_login, choices(policy), bucket_end});
     rows.push_back({"letterbox", "DATA/buckets/letterbox/NUMBER.mdb, table entries",
                     "messages that wait for an absent account: from whom, when, the whole stanza",
                     Reader::owner_login, lifetime(policy.letterbox),

@@ -15,7 +15,7 @@ inline Word word(crypto::ClassId cls) {
         case crypto::ClassId::subscriptions:
             return Word("subscriptions");
     }
-    return Word("unknown");
+    return crypto::is_archive(cls) ? Word("archive_choice") : Word("unknown");
 }
 
 inline Word word(Buckets::Alarm alarm) {

@@ -27,8 +27,21 @@ Result Engine::raise_high_water(const BucketId& id) {
     }));
 }
 
+namespace {
+
+/// The first bucket of an archive choice brings its directory.
+int make_class_directory(const std::filesystem::path& directory) {
+    std::error_code error;
+    if (std::filesystem::exists(directory, error)) return 0;
+    const int code = make_directory(directory);
+    return code == 0 ? sync_directory(directory.parent_path()) : code;
+}
+
+}  // namespace
+
 Result Engine::make_environment(const CreateBucket& op) {
     const auto path = path_of(op.id);
+    if (const int code = make_class_directory(path.parent_path()); code != 0) return as_result(code);
     // Tables come into being with the environment; the row that names it comes next, and a file without it
     // has no slot yet.
     if (auto pin = registry->acquire(path, bucket_layout(), Access::create); !pin)

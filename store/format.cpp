@@ -111,7 +111,8 @@ std::optional<BucketId> bucket_of(const Owner& owner) {
     BucketId id;
     id.cls = static_cast<ClassId>(in.u8());
     id.number = in.u32();
-    if (owner_of(id) != owner || std::ranges::find(classes, id.cls) == classes.end()) return std::nullopt;
+    const auto known = crypto::all_classes();
+    if (owner_of(id) != owner || std::ranges::find(known, id.cls) == known.end()) return std::nullopt;
     return id;
 }
 
@@ -121,18 +122,6 @@ std::array<std::uint8_t, 25> slot_associated_data(Part part, const SlotRef& slot
         Encoder().u8(static_cast<std::uint8_t>(part)).u32(slot.index).u32(slot.generation).raw(owner).take();
     std::ranges::copy(bytes, out.begin());
     return out;
-}
-
-std::string_view class_directory(ClassId cls) {
-    switch (cls) {
-        case ClassId::archive:
-            return "archive";
-        case ClassId::letterbox:
-            return "letterbox";
-        case ClassId::subscriptions:
-            return "subscriptions";
-    }
-    std::abort();
 }
 
 std::filesystem::path bucket_path(const std::filesystem::path& data, const BucketId& id) {

@@ -13,7 +13,7 @@
 
 namespace lethe::store::format {
 
-inline constexpr std::uint32_t version = 1;  ///< of state.mdb, of the keyring and of buckets alike
+inline constexpr std::uint32_t version = 2;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
 inline constexpr std::array<const char*, 6> state_tables{"meta",      "accounts", "roster",
@@ -81,8 +81,9 @@ inline constexpr std::size_t slot_part = 0, slot_generation = 4, slot_owner = 8,
 // Names below DATA.
 inline constexpr std::string_view state_file = "state.mdb", keyring_file = "keyring", lock_file = "lock",
                                   buckets_directory = "buckets";
-inline constexpr std::array<ClassId, 3> classes{ClassId::archive, ClassId::letterbox, ClassId::subscriptions};
-std::string_view class_directory(ClassId cls);
+/// Their directories are there from the beginning; those of archive choices come with their first bucket.
+inline constexpr std::array<ClassId, 3> first_classes{ClassId::archive, ClassId::letterbox, ClassId::subscriptions};
+inline std::string class_directory(ClassId cls) { return crypto::class_name(cls); }
 std::filesystem::path bucket_path(const std::filesystem::path& data, const BucketId& id);
 /// The bucket that a file name (NUMBER.mdb, no leading zero) belongs to; nothing for any other name.
 std::optional<std::uint32_t> bucket_number(std::string_view file_name);

@@ -60,7 +60,7 @@ Checked check_permissions(const fs::path& data) {
     }
     const auto buckets = data / format::buckets_directory;
     if (auto checked = check_private_directory(buckets); !checked) return checked;
-    for (const auto cls : format::classes) {
+    for (const auto cls : crypto::all_classes()) {
         const auto directory = buckets / format::class_directory(cls);
         if (!fs::exists(directory, error)) continue;
         if (auto checked = check_private_directory(directory); !checked) return checked;
@@ -124,7 +124,7 @@ std::expected<void, Problem> Store::create(const fs::path& data, const crypto::N
     }
     const auto buckets = data / format::buckets_directory;
     int code = make_directory(buckets);
-    for (const auto cls : format::classes) {
+    for (const auto cls : format::first_classes) {
         if (code == 0) code = make_directory(buckets / format::class_directory(cls));
     }
     if (code == 0) code = sync_directory(buckets);

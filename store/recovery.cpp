@@ -63,10 +63,9 @@ std::optional<BucketId> bucket_of_file(const fs::path& file) {
     const auto number = format::bucket_number(name);
     if (!number) return std::nullopt;
     const auto directory = file.parent_path().filename().string();
-    for (const auto cls : format::classes) {
-        if (format::class_directory(cls) == directory) return BucketId{cls, *number};
-    }
-    return std::nullopt;
+    const auto cls = crypto::class_named(directory);
+    if (!cls) return std::nullopt;
+    return BucketId{*cls, *number};
 }
 
 std::expected<void, Problem> recover_accounts(Engine& engine) {
@@ -108,12 +107,15 @@ namespace {
 
 std::expected<std::set<BucketId>, Problem> buckets_on_disk(const Engine& engine) {
     std::set<BucketId> out;
-    for (const auto cls : format::classes) {
+    for (const auto cls : format::first_classes) {
         const auto directory = engine.options.data / format::buckets_directory / format::class_directory(cls);
-        if (const int code = make_directory(directory); code != 0) {
+        if (const int code = make_directory(directory); code != 0)
             return std::unexpected(problem(directory, code, "cannot be made", "check the disk"));
-        }
+    }
+    for (const auto cls : crypto::all_classes()) {
+        const auto directory = engine.options.data / format::buckets_directory / format::class_directory(cls);
         std::error_code error;
+        if (!fs::exists(directory, error) && !error) continue;
         for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
             if (const auto id = bucket_of_file(it->path())) out.insert(*id);
         }
@@ -159,7 +161,7 @@ BucketTable::Entry examine(Engine& engine, const BucketId& id, const format::Slo
 std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Depth depth) {
     auto files = buckets_on_disk(engine);
     if (!files) return std::unexpected(files.error());
-    for (const auto cls : format::classes) {
+    for (const auto cls : crypto::all_classes()) {
         const auto used = engine.high_water(cls);
         if (!used) return std::unexpected(state_unreadable(engine, used.error().code));
         engine.buckets.reserve(cls, *used);

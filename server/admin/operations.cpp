@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/admin/operations.h"
 
+#include <algorithm>
 #include <deque>
 #include <unordered_map>
 #include <utility>
@@ -38,11 +39,11 @@ Failure describe(const store::Error& error) {
                           "; look at the system's log");
 }
 
-/// The record that `credentials` open `secret` with.
+/// The record that `credentials` open `secret` with. What does not depend on the two stays as in `before`.
 AccountRecord make_record(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
-                          bool suspended) {
-    AccountRecord record;
-    record.suspended = suspended;
+                          const AccountRecord& before) {
+    AccountRecord record = before;
+    record.credentials.clear();
     record.vault_public = crypto::Vault(id, secret).public_key();
     for (auto& [verifier, client_key] : credentials.mechanisms) {
         const auto mechanism = static_cast<crypto::Mechanism>(verifier.hash);  // equal by contract
@@ -137,7 +138,7 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
                                         " is reached; erase an account, or publish another policy")));
         const auto secret = VaultSecret::generate();
         auto key = AccountKey::generate();
-        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), false));
+        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), {}));
         ++adding;
         store.create_account(
             id, std::move(key), std::move(sealed),
@@ -146,10 +147,23 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
                 done(std::move(outcome));
             }));
     }
+    /// Writes what `change` makes of the record, under the same key.
+    void edit(const xmpp::BareJid& account, std::move_only_function<Outcome(AccountRecord&)> change, Done done) {
+        const auto id = keys.account_id(account);
+        in_turn(
+            id,
+            [this, id, change = std::move(change)](Done finished) mutable {
+                auto now = open(id);
+                if (!now) return finished(std::unexpected(now.error()));
+                if (auto changed = change(now->record); !changed) return finished(std::unexpected(changed.error()));
+                store.replace_record(id, keys.seal_record(id, now->key, now->record), answer(std::move(finished)));
+            },
+            std::move(done));
+    }
     void rekey(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
-               bool suspended, bool drop_rows, Done done) {
+               const AccountRecord& before, bool drop_rows, Done done) {
         auto key = AccountKey::generate();
-        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), suspended));
+        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), before));
         store.rekey_account(id, std::move(key), std::move(sealed), drop_rows, answer(std::move(done)));
     }
 };
@@ -180,7 +194,7 @@ void Operations::change_password(const xmpp::BareJid& account, const crypto::Vau
             if (now->record.vault_public != crypto::Vault(id, secret).public_key())
                 return finished(std::unexpected(
                     refused("the account was reset meanwhile; log in with the new password")));
-            impl.rekey(id, secret, std::move(credentials), now->record.suspended, false, std::move(finished));
+            impl.rekey(id, secret, std::move(credentials), now->record, false, std::move(finished));
         },
         std::move(done));
 }
@@ -192,25 +206,43 @@ void Operations::reset(const xmpp::BareJid& account, PreparedCredentials credent
         [&impl = *impl_, id, credentials = std::move(credentials)](Done finished) mutable {
             const auto now = impl.open(id);
             if (!now) return finished(std::unexpected(now.error()));
-            impl.rekey(id, VaultSecret::generate(), std::move(credentials), now->record.suspended, true,
+            impl.rekey(id, VaultSecret::generate(), std::move(credentials), now->record, true,
                        std::move(finished));
         },
         std::move(done));
 }
 
 void Operations::set_suspended(const xmpp::BareJid& account, bool suspended, Done done) {
-    const auto id = impl_->keys.account_id(account);
-    impl_->in_turn(
-        id,
-        [&impl = *impl_, id, suspended](Done finished) {
-            auto now = impl.open(id);
-            if (!now) return finished(std::unexpected(now.error()));
-            if (now->record.suspended == suspended)
-                return finished(std::unexpected(refused(suspended ? "the account is suspended already"
-                                                                  : "the account is not suspended")));
-            now->record.suspended = suspended;
-            impl.store.replace_record(id, impl.keys.seal_record(id, now->key, now->record),
-                                      Impl::answer(std::move(finished)));
+    impl_->edit(
+        account,
+        [suspended](AccountRecord& record) -> Outcome {
+            if (record.suspended == suspended)
+                return std::unexpected(
+                    refused(suspended ? "the account is suspended already" : "the account is not suspended"));
+            record.suspended = suspended;
+            return {};
+        },
+        std::move(done));
+}
+
+void Operations::choose_archive(const xmpp::BareJid& account, std::optional<std::int64_t> choice,
+                                std::function<std::int64_t(std::optional<std::int64_t>)> served_since, Done done) {
+    impl_->edit(
+        account,
+        [choice, served_since = std::move(served_since)](AccountRecord& record) -> Outcome {
+            record.archive_floor = std::max({std::int64_t{1}, record.archive_floor, served_since(record.archive_choice)});
+            record.archive_choice = choice;
+            return {};
+        },
+        std::move(done));
+}
+
+void Operations::set_told(const xmpp::BareJid& account, std::uint32_t serial, Done done) {
+    impl_->edit(
+        account,
+        [serial](AccountRecord& record) -> Outcome {
+            record.told = std::max(record.told, serial);
+            return {};
         },
         std::move(done));
 }

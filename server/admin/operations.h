@@ -74,6 +74,12 @@ public:
     void reset(const xmpp::BareJid& account, PreparedCredentials credentials, Done done);
     /// Refused if it is as asked already.
     void set_suspended(const xmpp::BareJid& account, bool suspended, Done done);
+    /// Records how long the owner wants the archive kept (crypto::AccountRecord::archive_choice). `served_since` answers, for the choice
+    /// that stood before, up to when it had ruled entries out by now; no later choice brings those back. Survives every change of password and reset.
+    void choose_archive(const xmpp::BareJid& account, std::optional<std::int64_t> choice,
+                        std::function<std::int64_t(std::optional<std::int64_t>)> served_since, Done done);
+    /// The owner was told of the announced policy with this serial number. It never goes back.
+    void set_told(const xmpp::BareJid& account, std::uint32_t serial, Done done);
     void erase(const xmpp::BareJid& account, Done done);
     std::uint64_t count() const;
 

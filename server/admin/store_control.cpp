@@ -8,22 +8,6 @@
 #include "server/xmpp/datetime.h"
 
 namespace lethe::admin {
-namespace {
-
-std::string_view name_of(crypto::ClassId cls) {
-    switch (cls) {
-        case crypto::ClassId::archive:
-            return "archive";
-        case crypto::ClassId::letterbox:
-            return "letterbox";
-        case crypto::ClassId::subscriptions:
-            return "subscriptions";
-    }
-    return "other";
-}
-
-}  // namespace
-
 StoreControlHandler::StoreControlHandler(Options options) : options_(std::move(options)) {}
 StoreControlHandler::~StoreControlHandler() = default;
 
@@ -136,7 +120,7 @@ void StoreControlHandler::status(Answer answer) {
         next = std::min(next, bucket.span.deadline);
     }
     for (const auto& [cls, buckets] : per_class)
-        facts.emplace_back("buckets_" + std::string(name_of(cls)), buckets);
+        facts.emplace_back("buckets_" + crypto::class_name(cls), buckets);
     facts.emplace_back("next_deadline",
                        next == store::no_deadline ? std::string("none") : xmpp::format_datetime(next));
     facts.emplace_back("overdue", static_cast<std::int64_t>(overdue() + stuck_buckets()));

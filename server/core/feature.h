@@ -50,11 +50,19 @@ struct IqHandler {
     std::function<void(Request&)> handle;
 };
 
+/// A node of service discovery (XEP-0030 section 3.2) at the domain and at the user's own bare JID. Both fill a <query/>; false: there is no such
+/// node for this user.
+struct DiscoNode {
+    std::string_view node;
+    std::function<bool(const Request&, xml::Element query)> info, items;
+};
+
 struct Feature {
     std::string_view name;                               ///< file name, and the XEP in the header comment there
     std::vector<std::string_view> server_features = {};  ///< disco#info of the domain
     std::vector<std::string_view> account_features = {}; ///< disco#info of the user's bare JID
     std::vector<IqHandler> iq = {};
+    std::vector<DiscoNode> nodes = {};
     /// After the first available presence of a session.
     std::function<void(Core&, const std::shared_ptr<Session>&)> session_available = {};
 };

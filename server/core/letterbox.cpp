@@ -42,10 +42,11 @@ asio::awaitable<void> count_usage(Core& core, std::shared_ptr<LogWriter> writer)
 
 LogQuery next_page(Core& core, Account& account) {
     LogQuery query;
-    query.buckets = core.env.buckets.readable(ClassId::letterbox);
-    query.vault = account.vault;
+    LogSource source{.cls = ClassId::letterbox, .buckets = core.env.buckets.readable(ClassId::letterbox)};
     const auto& keep = core.env.buckets.keep(ClassId::letterbox);
-    if (!keep.unlimited) query.received_after = core.env.clock.now() - keep.micros;
+    if (!keep.unlimited) source.received_after = core.env.clock.now() - keep.micros;
+    query.sources.push_back(std::move(source));
+    query.vault = account.vault;
     return query;
 }
 
@@ -85,7 +86,7 @@ void send_entry(Core& core, Account& account, Session& session, const LogItem& i
 /// One page after `position`, read on the pool. Nothing of the query, bucket keys above all, outlives it.
 asio::awaitable<LogPage> read_page(Core& core, std::shared_ptr<Account> account, std::optional<crypto::LogPlace> position) {
     auto query = next_page(core, *account);
-    query.after = position;
+    query.sources.front().after = position;
     std::function<LogPage()> job = [&store = core.env.store, query = std::move(query)] { return read_log(store, query); };
     auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
     LogPage page = co_await std::move(reading);
@@ -128,7 +129,7 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
             account->returned.clear();  // what was not found again is past its time
             break;
         }
-        if (page.reached) position = page.reached;
+        if (page.reached.front()) position = page.reached.front();
         auto receiver = waiting_session(*account);
         if (page.items.empty() || !receiver) continue;
         auto sending = send_entries(core, account, std::move(receiver), std::move(page.items));
@@ -204,7 +205,7 @@ void letterbox_taken(Core& core, Account& account, const Outgoing& item) {
 
 Wire deliverable(const Account& account, const crypto::LogEntry& entry, const std::string& base, bool delayed, std::string_view server) {
     std::string extra;
-    if (entry.archived) extra += stanza_id_element(account.jid, account.vault->archive_id(*entry.archived));
+    if (entry.archived) extra += stanza_id_element(account.jid, account.vault->archive_id({*entry.archived, entry.received}));
     if (delayed) extra += delay_element(server, entry.received);
     return make_wire(extra.empty() ? base : with_children(base, extra));
 }

@@ -20,6 +20,8 @@ std::shared_ptr<LogWriter> Logs::find(const xmpp::BareJid& jid) {
     writer->id = id;
     writer->period = ++periods_;
     writer->owner = record->vault_public;
+    writer->archive_choice = record->archive_choice;
+    writer->archive_floor = record->archive_floor;
     // Writers in use elsewhere (an online account) survive being dropped here only by being found again, so those are kept.
     for (auto old = ages_.begin(); writers_.size() >= cached_writers && old != ages_.end();) {
         const auto candidate = old++;
@@ -38,6 +40,17 @@ void Logs::forget(const xmpp::BareJid& jid) {
     if (it == writers_.end()) return;
     ages_.erase(it->second.age);
     writers_.erase(it);
+}
+
+void Logs::choice_changed(const xmpp::BareJid& jid) {
+    const auto it = writers_.find(jid);
+    if (it == writers_.end()) return;  // read when it is needed
+    auto& writer = *it->second.writer;
+    const auto row = store_.account(writer.id);
+    const auto record = row && *row ? keys_.open_record(writer.id, (*row)->key, (*row)->record) : std::unexpected(crypto::Unopenable{});
+    if (!record) return;
+    writer.archive_choice = record->archive_choice;
+    writer.archive_floor = record->archive_floor;
 }
 
 void Logs::drop_dead_chains() {
@@ -85,6 +98,11 @@ std::optional<crypto::LogPlace> Logs::append(Change& change, LogWriter& writer, 
     usage.bytes += sealed.bytes.size();
     change.batch.append(chain->segment->prefix(), std::move(sealed));
     return place;
+}
+
+std::optional<crypto::LogPlace> Logs::archive(Change& change, LogWriter& writer, const crypto::LogEntry& entry) {
+    const auto cls = buckets_.archive_class(writer.archive_choice);
+    return cls ? append(change, writer, *cls, entry) : std::nullopt;
 }
 
 void Logs::erase(Change& change, LogWriter& writer, const crypto::LogPlace& place) {

@@ -32,6 +32,8 @@ struct Change {
 struct LogWriter {
     crypto::AccountId id;
     crypto::VaultPublicKey owner;
+    std::optional<std::int64_t> archive_choice = {};  ///< crypto::AccountRecord's
+    std::int64_t archive_floor = 0;
 
     struct Chain {
         std::shared_ptr<const retention::Buckets::Open> bucket;
@@ -67,6 +69,10 @@ public:
     /// Seals and stages; empty if the class stores nothing (or does not accept, see retention::Buckets).
     std::optional<crypto::LogPlace> append(Change& change, LogWriter& writer, crypto::ClassId cls,
                                            const crypto::LogEntry& entry);
+    /// To the archive, into the class that the account's own choice asks for; empty if it is not archived.
+    std::optional<crypto::LogPlace> archive(Change& change, LogWriter& writer, const crypto::LogEntry& entry);
+    /// After the account's own choice was recorded.
+    void choice_changed(const xmpp::BareJid& jid);
     /// Stages the deletion of an entry; nothing if its bucket is gone.
     void erase(Change& change, LogWriter& writer, const crypto::LogPlace& place);
     /// After a sweep: lets go of the keys of buckets that are gone.

@@ -100,17 +100,17 @@ asio::awaitable<bool> settle_subscriptions(Core& core, std::shared_ptr<Account> 
         const auto appended = account->writer->usage[crypto::ClassId::subscriptions].appended;
         co_await core.barrier();
         LogQuery query;
-        query.buckets = core.env.buckets.readable(crypto::ClassId::subscriptions);
-        query.vault = account->vault;
-        query.after = position;
+        LogSource source{.cls = crypto::ClassId::subscriptions, .buckets = core.env.buckets.readable(crypto::ClassId::subscriptions), .after = position};
         const auto& keep = core.env.buckets.keep(crypto::ClassId::subscriptions);
-        if (!keep.unlimited) query.received_after = core.env.clock.now() - keep.micros;
+        if (!keep.unlimited) source.received_after = core.env.clock.now() - keep.micros;
+        query.sources.push_back(std::move(source));
+        query.vault = account->vault;
         std::function<LogPage()> job = [&store = core.env.store, query] { return read_log(store, query); };
         auto reading = on_pool<LogPage>(core.env.io, core.env.pool, std::move(job));
         const LogPage page = co_await std::move(reading);
         if (page.failed) co_return false;
         if (page.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{page.unreadable}});
-        if (page.reached) position = page.reached;
+        if (page.reached.front()) position = page.reached.front();
         if (page.items.empty()) {
             if (page.ended && account->writer->usage[crypto::ClassId::subscriptions].appended == appended) co_return true;
             continue;

@@ -44,12 +44,12 @@ crypto::LogEntry entry_of(const Passage& p, LogWriter& writer, bool outgoing, bo
 void archive_for_sender(Passage& p) {
     if (!p.keep.archive || p.to.bare() == p.from->jid().bare()) return;
     auto& writer = *p.from->account().writer;
-    p.core.logs.append(p.change, writer, ClassId::archive, entry_of(p, writer, true, false));
+    p.core.logs.archive(p.change, writer, entry_of(p, writer, true, false));
 }
 
 crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, bool closed) {
     auto entry = entry_of(p, writer, false, closed);
-    if (p.keep.archive) entry.archived = p.core.logs.append(p.change, writer, ClassId::archive, entry);
+    if (p.keep.archive) entry.archived = p.core.logs.archive(p.change, writer, entry);
     return entry;
 }
 

@@ -101,6 +101,7 @@ public:
     /// first presence tells that it has all that waited.
     bool opening = false;
     std::function<void()> on_opened;            ///< set by the stream
+    std::deque<std::pair<std::string, std::string>> commands;  ///< XEP-0050, under way: session id, node; oldest first
     std::shared_ptr<Turns> archive_queries;     ///< answered one after the other
     bool ended = false;
     /// Messages to the bare JID reach it (RFC 6121 8.5.2).

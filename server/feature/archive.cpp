@@ -3,9 +3,12 @@
 // RSM (XEP-0059) after and before an id.
 //
 // The archive is a sealed log: it is written at receipt whether or not the vault is open, and only an open vault reads it. So
-// ids are opaque (an encrypted place), there is no count, and entries received while the vault was closed are filtered by the blocklist
-// when they are read. Ids of what the server has forgotten stay meaningful: what came after such an id is everything that is left, what
-// came before it is nothing. An id that this vault never gave out is item-not-found.
+// ids are opaque (an encrypted place and time), there is no count, and entries received while the vault was closed are filtered by the
+// blocklist when they are read. Ids of what the server has forgotten stay meaningful: what came after such an id is what is left and was received
+// later. An id that this vault never gave out is item-not-found.
+//
+// An owner who chose how long the archive is kept (feature/commands.cpp) has entries in several classes: a page merges them by time of
+// receipt. What the choice that stands now, or an earlier one, ruled out is not served, whatever its bucket still holds.
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
@@ -78,37 +81,51 @@ struct Page {
     std::string query_id;
     core::LogQuery log;
     std::size_t max = page_default;
-    bool empty = false;  ///< nothing can come before what is gone
 };
 
 /// What the RSM element asks for. The vault tells ids it gave out from others.
-std::expected<void, StanzaError> read_paging(const core::Core& core, const core::Account& account, const xmpp::Rsm& rsm, Page& page) {
+std::expected<void, StanzaError> read_paging(const core::Account& account, const xmpp::Rsm& rsm, Page& page) {
     if (rsm.index) return std::unexpected(StanzaError{Condition::feature_not_implemented, "Pages are not counted here."});
     page.max = std::min(rsm.max.value_or(page_default), page_most);
     page.log.backwards = rsm.before.has_value();
     const auto& id = rsm.after ? rsm.after : rsm.before;
     if (!id || id->empty()) return {};
-    const auto place = account.vault->place_of(*id);
-    if (!place || place->cls != ClassId::archive) return std::unexpected(StanzaError{Condition::item_not_found});
-    if (rsm.after) page.log.after = place;
-    else page.log.before = place;
-    if (rsm.before && !core.env.buckets.find({place->cls, place->bucket})) page.empty = true;
+    page.log.from = account.vault->place_of(*id);
+    if (!page.log.from || !crypto::is_archive(page.log.from->place.cls)) return std::unexpected(StanzaError{Condition::item_not_found});
+    for (auto& source : page.log.sources)
+        if (source.cls == page.log.from->place.cls) (rsm.after ? source.after : source.before) = page.log.from->place;
     return {};
 }
 
 bool matches(const xmpp::Jid& peer, const xmpp::Jid& with) { return with.is_bare() ? peer.bare() == with.bare() : peer == with; }
 
-void apply_filter(const core::Core& core, const core::Account& account, const Filter& filter, core::LogQuery& log) {
-    for (auto& bucket : core.env.buckets.readable(ClassId::archive)) {
+/// What of one class may be served at all, and can match.
+core::LogSource source_of(const core::Core& core, ClassId cls, const Filter& filter, std::int64_t received_after) {
+    core::LogSource source{.cls = cls, .received_after = received_after};
+    for (auto& bucket : core.env.buckets.readable(cls)) {
         // Receipt times may run a moment ahead of the clock (they rise strictly), hence the second of slack.
         constexpr std::int64_t slack = 1'000'000;
         if (filter.start && bucket->span.end != store::no_deadline && bucket->span.end + slack < *filter.start) continue;
         if (filter.end && bucket->span.start - slack > *filter.end) continue;
-        log.buckets.push_back(std::move(bucket));
+        source.buckets.push_back(std::move(bucket));
+    }
+    const auto& keep = core.env.buckets.keep(cls);
+    if (!keep.unlimited) source.received_after = std::max(source.received_after, core.env.clock.now() - keep.micros);
+    return source;
+}
+
+void apply_filter(const core::Core& core, const core::Account& account, const Filter& filter, core::LogQuery& log) {
+    const auto& buckets = core.env.buckets;
+    const auto choice = account.writer->archive_choice;
+    const auto floor = account.writer->archive_floor;
+    const auto horizon = std::max(floor, buckets.archive_horizon(choice));
+    // Who never chose has nothing elsewhere; who wants nothing kept is served nothing.
+    const auto classes = floor == 0 ? std::vector{ClassId::archive} : buckets.archive_class(choice) ? buckets.classes() : std::vector<ClassId>();
+    for (const ClassId cls : classes) {
+        if (!crypto::is_archive(cls)) continue;
+        if (auto source = source_of(core, cls, filter, horizon); !source.buckets.empty()) log.sources.push_back(std::move(source));
     }
     log.vault = account.vault;
-    const auto& keep = core.env.buckets.keep(ClassId::archive);
-    if (!keep.unlimited) log.received_after = core.env.clock.now() - keep.micros;
     log.wanted = [filter, blocklist = account.blocklist](const crypto::LogEntry& entry) {
         if (filter.start && entry.received < *filter.start) return false;
         if (filter.end && entry.received > *filter.end) return false;
@@ -134,7 +151,7 @@ asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<
     if (page.log.backwards) std::reverse(items.begin(), items.end());
     xmpp::RsmResult rsm;
     for (const auto& item : items) {
-        const auto id = page.session->account().vault->archive_id(item.place);
+        const auto id = page.session->account().vault->archive_id({item.place, item.entry.received});
         if (!rsm.first) rsm.first = id;
         rsm.last = id;
         send_result(page, item, id);
@@ -151,7 +168,7 @@ asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<
 
 asio::awaitable<void> run(core::Core& core, Page page) {
     std::vector<core::LogItem> items;
-    bool ended = page.empty, cut = false;
+    bool ended = false, cut = false;
     const auto turns = page.session->archive_queries;
     auto entering = turns->enter();
     co_await std::move(entering);
@@ -172,7 +189,7 @@ asio::awaitable<void> run(core::Core& core, Page page) {
         std::move(part.items.begin(), part.items.end(), std::back_inserter(items));
         ended = part.ended;
         cut = part.cut;  // a page may be shorter than asked for; it then says that it is not the last
-        if (part.reached) (query.backwards ? query.before : query.after) = part.reached;
+        query.go_on_from(part.reached);
     }
     query = {};  // the keys of its buckets do not wait for a slow reader
     if (page.session->ended) co_return;
@@ -190,11 +207,11 @@ void query(core::Request& request) {
     if (!filter) return request.responder.error(filter.error());
     if (request.payload.has_attr("node")) return request.responder.error({Condition::item_not_found, "There is no such archive."});
     Page page{.session = request.session, .responder = request.responder, .query_id = std::string(request.payload.attr("queryid"))};
-    if (const auto paging = read_paging(request.core, account, *rsm, page); !paging) return request.responder.error(paging.error());
+    apply_filter(request.core, account, *filter, page.log);
+    if (const auto paging = read_paging(account, *rsm, page); !paging) return request.responder.error(paging.error());
     auto& turns = request.session->archive_queries;
     if (!turns) turns = std::make_shared<core::Turns>(request.core.env.io, queries_waiting);
     if (turns->full()) return request.responder.error({Condition::resource_constraint, "Too many archive queries at once."});
-    apply_filter(request.core, account, *filter, page.log);
     asio::co_spawn(request.core.env.io, run(request.core, std::move(page)), asio::detached);
 }
 

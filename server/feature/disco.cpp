@@ -2,8 +2,8 @@
 // XEP-0030 Service Discovery, version 2.5rc3, and the server's own entity capabilities (XEP-0115, version 1.6).
 //
 // The domain answers everybody. A user's bare JID answers the user, and subscribers while the vault is open; all others get the
-// stranger's answer, service-unavailable, so that it does not tell whether the account is online. There are no items to list:
-// no user directory, no list of connected resources.
+// stranger's answer, service-unavailable, so that it does not tell whether the account is online. There are no items to list but
+// what features put at nodes of their own (core::DiscoNode): no user directory, no list of connected resources.
 #include "server/core/core.h"
 #include "server/feature/all.h"
 #include "server/feature/disco_info.h"
@@ -22,8 +22,26 @@ bool may_see(const core::Request& request) {
     return account && !account->blocks(asker) && account->shows_presence_to(asker.bare());
 }
 
+/// A node that some extension has: answers it. Where nobody but its owner may look there are none for others.
+bool node_of_a_feature(core::Request& request, std::string_view ns, bool items) {
+    const auto node = request.payload.attr("node");
+    if (node.empty() || !(request.target.local().empty() || request.own_account())) return false;
+    for (const auto& feature : request.core.features.all())
+        for (const auto& known : feature.nodes) {
+            if (known.node != node) continue;
+            xml::Document answer("query", ns);
+            auto query = answer.root();
+            query.set_attr("node", node);
+            if (!(items ? known.items : known.info)(request, query)) return false;
+            request.responder.result([&](xml::Element iq) { iq.add_copy(query); });
+            return true;
+        }
+    return false;
+}
+
 void info(core::Request& request) {
     if (!may_see(request)) return request.responder.error({Condition::service_unavailable});
+    if (node_of_a_feature(request, ns::disco_info, false)) return;
     const bool server = request.target.local().empty();
     const auto node = request.payload.attr("node");
     if (!node.empty() && !(server && node == caps_node + "#" + caps_ver(request.core.features)))
@@ -37,6 +55,7 @@ void info(core::Request& request) {
 
 void items(core::Request& request) {
     if (!may_see(request)) return request.responder.error({Condition::service_unavailable});
+    if (node_of_a_feature(request, ns::disco_items, true)) return;
     if (!request.payload.attr("node").empty()) return request.responder.error({Condition::item_not_found});
     request.responder.result([](xml::Element iq) { iq.add("query", ns::disco_items); });
 }

@@ -21,6 +21,7 @@ inline constexpr std::string_view data_form = "jabber:x:data";                  
 inline constexpr std::string_view disco_info = "http://jabber.org/protocol/disco#info";            // XEP-0030
 inline constexpr std::string_view disco_items = "http://jabber.org/protocol/disco#items";          // XEP-0030
 inline constexpr std::string_view rsm = "http://jabber.org/protocol/rsm";                          // XEP-0059
+inline constexpr std::string_view commands = "http://jabber.org/protocol/commands";                // XEP-0050
 inline constexpr std::string_view muc_user = "http://jabber.org/protocol/muc#user";                // XEP-0045
 inline constexpr std::string_view conference = "jabber:x:conference";                              // XEP-0249
 inline constexpr std::string_view reg = "jabber:iq:register";                                      // XEP-0077

@@ -239,6 +239,84 @@ TEST_SUITE("admin/operations") {
                         .has_value());
     }
 
+    TEST_CASE("what the owner chose and was told survives passwords, resets and suspension, and changes nothing else") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        const auto fresh = rig.record(romeo());
+        CHECK_FALSE(fresh.archive_choice.has_value());
+        CHECK(fresh.archive_floor == 0);
+        CHECK(fresh.told == 0);
+        const auto choose = [&](std::optional<std::int64_t> choice, std::int64_t floor) {
+            std::optional<std::int64_t> before = -1;
+            const auto outcome = rig.outcome_of([&](Done done) {
+                rig.operations->choose_archive(
+                    romeo(), choice,
+                    [&](std::optional<std::int64_t> old) {
+                        before = old;
+                        return floor;
+                    },
+                    std::move(done));
+            });
+            CHECK(outcome.has_value());
+            return before;
+        };
+        const auto told = [&](std::uint32_t serial) {
+            CHECK(rig.outcome_of([&](Done done) { rig.operations->set_told(romeo(), serial, std::move(done)); }).has_value());
+        };
+        CHECK(choose(86'400'000'000, -5) == std::nullopt);
+        CHECK(rig.record(romeo()).archive_floor == 1);  // there was a choice, even if it ruled nothing out
+        told(3);
+        CHECK(choose(0, 1'000) == 86'400'000'000);
+        CHECK(choose(std::nullopt, 900) == 0);
+        CHECK(choose(7'000'000, 20) == std::nullopt);
+        told(2);
+        const auto kept = [&] {
+            const auto record = rig.record(romeo());
+            CHECK(record.archive_choice == 7'000'000);
+            CHECK(record.archive_floor == 1'000);  // what was ruled out once stays so
+            CHECK(record.told == 3);
+        };
+        kept();
+        CHECK(rig.record(romeo()).credentials.size() == fresh.credentials.size());
+        for (const auto m : both) CHECK(rig.login(romeo(), m, "pencil").has_value());
+        REQUIRE(rig.change_password(romeo(), *rig.login(romeo(), Mechanism::scram_sha_256, "pencil"), "crayon").has_value());
+        kept();
+        REQUIRE(rig.suspend(romeo(), true).has_value());
+        kept();
+        REQUIRE(rig.reset(romeo(), "chalk").has_value());
+        kept();
+        CHECK(rig.record(romeo()).suspended);
+        CHECK(rig.login(romeo(), Mechanism::scram_sha_256, "chalk").has_value());
+    }
+
+    TEST_CASE("a choice waits for the password change that came first, and neither loses the other") {
+        Rig rig;
+        REQUIRE(rig.add(romeo(), "pencil").has_value());
+        const auto secret = *rig.login(romeo(), Mechanism::scram_sha_256, "pencil");
+        int left = 3;
+        bool done = false;
+        const auto count = [&](Outcome outcome) {
+            CHECK(outcome.has_value());
+            done = --left == 0;
+        };
+        const auto nothing = [](std::optional<std::int64_t>) { return std::int64_t{0}; };
+        rig.operations->choose_archive(romeo(), 5'000'000, nothing, count);
+        rig.operations->change_password(romeo(), secret, test::quick("crayon"), count);
+        rig.operations->choose_archive(romeo(), 6'000'000, nothing, count);
+        rig.run_until(done);
+        CHECK(rig.record(romeo()).archive_choice == 6'000'000);
+        CHECK(rig.login(romeo(), Mechanism::scram_sha_1, "crayon").has_value());
+        bool refused = false;
+        done = false;
+        rig.operations->erase(romeo(), [](Outcome outcome) { CHECK(outcome.has_value()); });
+        rig.operations->choose_archive(romeo(), 7'000'000, nothing, [&](Outcome outcome) {
+            refused = !outcome && outcome.error().text == "there is no such account";
+            done = true;
+        });
+        rig.run_until(done);
+        CHECK(refused);
+    }
+
     TEST_CASE("a password change that a reset has overtaken does not bring the old vault back") {
         Rig rig;
         REQUIRE(rig.add(romeo(), "old").has_value());

@@ -43,6 +43,9 @@ TEST_SUITE("crypto/account") {
         REQUIRE(record.has_value());
         CHECK(record->suspended);
         CHECK(hex(record->vault_public.view()) == vectors::vault_public);
+        CHECK(record->archive_choice == 86'400'000'000);
+        CHECK(record->archive_floor == 1'700'000'000'000'000);
+        CHECK(record->told == 7);
         REQUIRE(record->credentials.size() == 2);
         const Credential* const weak = record->find(Mechanism::scram_sha_1);
         REQUIRE(weak != nullptr);
@@ -105,6 +108,17 @@ TEST_SUITE("crypto/account") {
         record.credentials[0].mechanism = static_cast<Mechanism>(3);
         CHECK(!decode_account_record(encode(record)));
         record.credentials[0].mechanism = static_cast<Mechanism>(0);
+        CHECK(!decode_account_record(encode(record)));
+    }
+
+    TEST_CASE("a record tells no choice from the choice of nothing, and holds no time before 1970") {
+        AccountRecord record = a_record();
+        for (const std::optional<std::int64_t> choice : {std::optional<std::int64_t>(), std::optional<std::int64_t>(0)}) {
+            record.archive_choice = choice;
+            CHECK(decode_account_record(encode(record)).value().archive_choice == choice);
+        }
+        SUBCASE("choice") { record.archive_choice = -1; }
+        SUBCASE("floor") { record.archive_floor = -1; }
         CHECK(!decode_account_record(encode(record)));
     }
 

@@ -99,10 +99,11 @@ def credential(mechanism, iterations, salt, stored, server, wrap):
     return struct.pack(">BI", mechanism, iterations) + blob(salt) + blob(stored) + blob(server) + blob(wrap)
 
 
-def archive_id(vault, where):
-    iv = H(16, kdf(vault, "vArcIdMc"), where)
-    pad_bytes = H(16, kdf(vault, "vArcIdPd"), iv)
-    return base64.urlsafe_b64encode(iv + bytes(a ^ b for a, b in zip(where, pad_bytes))).decode()
+def archive_id(vault, where, received):
+    plain = where + struct.pack(">q", received)
+    iv = H(17, kdf(vault, "vArcIdMc"), plain)
+    pad_bytes = H(19, kdf(vault, "vArcIdPd"), iv)
+    return base64.urlsafe_b64encode(iv + bytes(a ^ b for a, b in zip(plain, pad_bytes))).decode()
 
 
 # --- the vectors ----------------------------------------------------------------------------------------------
@@ -137,12 +138,12 @@ def vectors():
     v |= {"wrap_sha_1": wrap[1], "wrap_sha_256": wrap[2]}
 
     public = v["vault_public"] = x25519_public(kdf(vault, "vX25519K"))
-    record = bytes([1]) + public + bytes([2])
+    record = bytes([1]) + public + struct.pack(">BqqI", 1, 86_400_000_000, 1_700_000_000_000_000, 7) + bytes([2])
     record += credential(1, 250000, run(0x10, 16), run(0x30, 20), run(0x50, 20), wrap[1])
     record += credential(2, 100000, run(0x11, 16), run(0x31, 32), run(0x51, 32), wrap[2])
     v["account_record"] = record
     key = H(32, kdf(node, "nCredent"), b"lethe account record v1" + account_key)
-    v["account_record_sealed"] = seal(0xA1, key, nonce, account, record, 256)
+    v["account_record_sealed"] = seal(0xA6, key, nonce, account, record, 256)
 
     roster = v["roster_key"] = H(16, kdf(vault, "vRosterI"), contact.encode())
     v["blocklist_key"] = H(16, kdf(vault, "vBlcklsI"), blocked.encode())
@@ -169,20 +170,20 @@ def vectors():
                                           payload[i], 1024)
         k = H(32, k, b"next")
 
-    v["archive_id_first"] = archive_id(vault, place(1, 7, 5, 0))
-    v["archive_id_last"] = archive_id(vault, place(2, 0xFFFFFFFF, 0xFFFFFFFF, 1023))
+    v["archive_id_first"] = archive_id(vault, place(1, 7, 5, 0), 1_700_000_000_123_456)
+    v["archive_id_last"] = archive_id(vault, place(2, 0xFFFFFFFF, 0xFFFFFFFF, 1023), -1)
     return v
 
 
 def steps(v):
     """Values on the way that the README shows."""
     node, vault, bucket, k0 = v["node_key"], v["vault_secret"], v["bucket_key"], run(0xA0, 32)
-    iv = H(16, kdf(vault, "vArcIdMc"), place(1, 7, 5, 0))
+    iv = H(17, kdf(vault, "vArcIdMc"), place(1, 7, 5, 0) + struct.pack(">q", 1_700_000_000_123_456))
     return [kdf(node, "nAccntId"), kdf(node, "nCredent"), kdf(vault, "vRosterI"), kdf(vault, "vRecordK"),
             kdf(vault, "vX25519K"), H(32, kdf(node, "nCredent"), b"lethe account record v1" + v["account_key"]),
             H(32, v["client_key_sha_256"], b"lethe vault wrap v1" + b"\x02" + v["account_id"]),
             pad(v["record_short"], 256), H(32, k0, b"entry" + bucket), H(32, k0, b"next"), place(1, 7, 5, 0),
-            iv, H(16, kdf(vault, "vArcIdPd"), iv)]
+            iv, H(19, kdf(vault, "vArcIdPd"), iv)]
 
 
 def unknown_in(readme):

@@ -35,7 +35,8 @@ std::vector<std::string> paths(const CatalogueRow& row) {
 
 std::regex pattern(std::string path) {
     path = std::regex_replace(path, std::regex("\\."), "\\.");
-    path = std::regex_replace(path, std::regex("CLASS"), "(archive|letterbox|subscriptions)");
+    path = std::regex_replace(path, std::regex("CLASS"), "(archive|archive-CHOICE|letterbox|subscriptions)");
+    path = std::regex_replace(path, std::regex("CHOICE"), "[0-9]+(s|min|h|d)");
     return std::regex(std::regex_replace(path, std::regex("START|END(?=-)|DEADLINE|NUMBER"), "[0-9]+"));
 }
 
@@ -49,13 +50,15 @@ const CatalogueRow& row(const std::vector<CatalogueRow>& rows, std::string_view 
 
 TEST_SUITE("retention/catalogue") {
     TEST_CASE("every file of a used data directory belongs to a row, and every row to a file") {
-        World w(keeps("24h", "24h", "24h"));
-        for (const ClassId cls : {ClassId::archive, ClassId::letterbox, ClassId::subscriptions}) w.make(cls);
+        Policy policy = keeps("24h", "24h", "24h");
+        policy.archive_choices = {kept("24h"), kept("30min")};
+        World w(policy);
+        for (const ClassId cls : w.buckets->classes()) w.make(cls);
         const auto log = opened(w.data() / "log", with_log("keep = \"24h\"\n"), w.clock);
         log->write(Event::server_started);
         ledger_at(w.data() / ledger_file, w.clock).reset();
         REQUIRE(ClockGuard::write_record(w.data(), "a record") == 0);
-        const auto rows = catalogue(keeps("24h"));
+        const auto rows = catalogue(policy);
         std::set<std::string> found;
         for (const auto& entry : fs::recursive_directory_iterator(w.data())) {
             if (entry.is_directory()) continue;
@@ -105,6 +108,10 @@ TEST_SUITE("retention/catalogue") {
         CHECK(row(rows, "log").lifetime == "1d; login: 1h; stream_error: not stored");
         CHECK(row(rows, "bucket, from outside").lifetime ==
               "archive: 7d; letterbox: unlimited; subscriptions: not stored");
+        policy.archive_choices = {kept("7d"), kept("1d"), kept("0")};
+        CHECK(row(catalogue(policy), "archive, own choice").lifetime == "7d, 1d, not stored");
+        CHECK(row(catalogue(policy), "bucket, from outside").lifetime ==
+              "archive: 7d or as its owner chose: 7d, 1d, not stored; letterbox: unlimited; subscriptions: not stored");
     }
 
     TEST_CASE("what only the owner's login opens is said to be just that, and the log is not") {

@@ -85,10 +85,7 @@ struct World {
 
     std::filesystem::path data() const { return dir / "data"; }
     std::filesystem::path file(const BucketId& id) const {
-        const char* name = id.cls == crypto::ClassId::archive     ? "archive"
-                           : id.cls == crypto::ClassId::letterbox ? "letterbox"
-                                                                  : "subscriptions";
-        return data() / "buckets" / name / (std::to_string(id.number) + ".mdb");
+        return data() / "buckets" / crypto::class_name(id.cls) / (std::to_string(id.number) + ".mdb");
     }
     void start(const Policy& policy) {
         auto opened = store::Store::open(

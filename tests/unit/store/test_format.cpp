@@ -41,8 +41,8 @@ crypto::KeyringKey example_key() {
 /// The keyring of the worked example.
 std::string example_keyring() {
     const auto head = unhex(
-        "6c65746865206b657972696e67000000 00000001 a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
-        "3c33c5adcc6b994cc68bd0e024c66c65");
+        "6c65746865206b657972696e67000000 00000002 a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
+        "df2cdc50f3d6e0e0016c7ad31c8baa4b");
     const auto account = unhex(
         "01 000000 00000001 11111111111111111111111111111111 b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"
         "1ffba8f1feba5551e6c7f9d20ec2c37a6150dc05125842268ededf77bc9858a4ad6686c383fc43635b290c0a29456071"
@@ -72,7 +72,7 @@ TEST_SUITE("store/format") {
 
     TEST_CASE("the info row of the worked example") {
         const auto row = format::encode_info({.id = letterbox_7, .span = example_span});
-        CHECK(hex(row) == "0000000102000000070006474846204000000647540233380000064861e7e78000");
+        CHECK(hex(row) == "0000000202000000070006474846204000000647540233380000064861e7e78000");
         const auto info = format::decode_info(row);
         REQUIRE(info);
         CHECK(info->id == letterbox_7);
@@ -111,7 +111,11 @@ TEST_SUITE("store/format") {
         auto owner = format::owner_of(letterbox_7);
         owner[15] = 1;
         CHECK(!format::bucket_of(owner));
-        CHECK(!format::bucket_of(format::owner_of(BucketId{static_cast<ClassId>(200), 7})));
+        CHECK(!format::bucket_of(format::owner_of(BucketId{static_cast<ClassId>(15), 7})));
+        const BucketId choice{crypto::choice_class(86'400'000'000).value(), 7};
+        CHECK(hex(format::owner_of(choice)) == "9d000000070000000000000000000000");
+        CHECK(format::bucket_of(format::owner_of(choice)) == choice);
+        CHECK(format::bucket_path("data", choice) == "data/buckets/archive-1d/7.mdb");
     }
 
     TEST_CASE("the keyring of the worked example opens") {
@@ -188,7 +192,7 @@ TEST_SUITE("store/format") {
             const auto found = txn.get(table, key);
             return found && *found ? hex(**found) : std::string("none");
         };
-        CHECK(value(rows, format::meta, as_bytes("format")) == "00000001");
+        CHECK(value(rows, format::meta, as_bytes("format")) == "00000002");
         CHECK(value(rows, format::meta, as_bytes("jid_normalisation_version")) == "00000001");
         CHECK(value(rows, format::meta, format::high_water_key(ClassId::letterbox)) == "00000007");
         CHECK(value(rows, format::accounts, account_id(1).view()) ==

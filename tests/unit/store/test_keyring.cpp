@@ -202,8 +202,8 @@ TEST_SUITE("store/keyring") {
         CHECK(text_of(key).empty());
         CHECK(text_of(key_of<crypto::KeyringKey>(2)).find("does not open under this node key") !=
               std::string::npos);
-        overwrite(path, good.substr(0, 16) + std::string("\0\0\0\x02", 4));
-        CHECK(text_of(key).find(path.string() + " has format version 2") != std::string::npos);
+        overwrite(path, good.substr(0, 16) + std::string("\0\0\0\x01", 4));
+        CHECK(text_of(key).find(path.string() + " has format version 1") != std::string::npos);
         overwrite(path, "LETHE");
         CHECK(text_of(key).find("is not a keyring") != std::string::npos);
         overwrite(path, good);

@@ -93,10 +93,10 @@ TEST_SUITE("store/open") {
         const TemporaryDirectory dir;
         fill(dir);
         const auto state = dir.data() / "state.mdb";
-        put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(2));
-        CHECK(has(problem_of(dir.data()),
-                  state.string() + " has format version 2, this program reads 1: use the program version"));
         put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(1));
+        CHECK(has(problem_of(dir.data()),
+                  state.string() + " has format version 1, this program reads 2: use the program version"));
+        put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(2));
         put_raw(state, state_layout(), format::meta, as_bytes("jid_normalisation_version"),
                 format::encode_u32(77));
         CHECK(has(problem_of(dir.data()), state.string() + " has address normalisation version 77"));
