@@ -361,12 +361,6 @@ bool Buckets::serves(crypto::ClassId cls, Time received) const {
     return promise.unlimited || received > impl_->clock.now() - promise.micros;
 }
 
-std::vector<crypto::ClassId> Buckets::classes() const {
-    std::vector<crypto::ClassId> out;
-    for (const auto& [cls, _] : impl_->classes) out.push_back(cls);
-    return out;
-}
-
 Time Buckets::swept_to(crypto::ClassId cls) const { return impl_->swept_to(cls); }
 void Buckets::clock_accepted() { impl_->clock_accepted(); }
 

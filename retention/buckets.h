@@ -65,8 +65,6 @@ public:
     /// Data received at `received` may still be served: received + R > now.
     bool serves(crypto::ClassId cls, Time received) const;
 
-    /// The classes of the policy.
-    std::vector<crypto::ClassId> classes() const;
     /// The latest T, at most now, such that no bucket of the class with DEADLINE <= T exists any more, key or file. Before every T while a
     /// file is there whose deadline nobody knows.
     Time swept_to(crypto::ClassId cls) const;

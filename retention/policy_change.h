@@ -40,7 +40,7 @@ public:
         in_force,   ///< it acts from now on, all of it
         announced,  ///< its tighter parts act from now on, the rest waits
     };
-    /// Precondition: advance(now) was called.
+    /// Called after advance(now), unless the clock is in doubt.
     Outcome offer(Policy file, Time now);
     /// What was announced is in force if its time has come; true if so.
     bool advance(Time now);

@@ -118,7 +118,7 @@ private:
         add(Heading{2, say("When this changes", "Wenn sich das ändert")});
         add(Paragraph{policy_.change_notice.stored()
                           ? say("A stricter policy is obeyed at once, also for what is stored already. A looser one is announced, to every user at the next login, and obeyed only after ",
-                                "Eine strengere Richtlinie gilt sofort, auch für bereits Gespeichertes. Eine lockerere wird angekündigt, jedem Benutzer bei der nächsten Anmeldung, und gilt erst nach Ablauf von: ") +
+                                "Eine strengere Richtlinie gilt sofort, auch für bereits Gespeichertes. Eine lockerere wird angekündigt, jedem Benutzer bei der nächsten Anmeldung, und gilt erst nach dieser Frist: ") +
                                 said(policy_.change_notice) + say(". Data keeps the deadline it got when it arrived.", ". Daten behalten die Frist, die sie bei ihrer Ankunft bekamen.")
                           : say("A stricter policy is obeyed at once, also for what is stored already; a looser one at once too, for what arrives from then on. Users are told at their next login.",
                                 "Eine strengere Richtlinie gilt sofort, auch für bereits Gespeichertes; eine lockerere ebenfalls sofort, für das, was von da an ankommt. Benutzer erfahren es bei der nächsten Anmeldung.")});
@@ -128,6 +128,19 @@ private:
         for (const auto& change : changes(policy_, what_.announced->policy))
             table.rows.push_back({spoken_key(change.key, language_), spoken_value(change.from, language_), spoken_value(change.to, language_)});
         add(std::move(table));
+    }
+
+    /// "7d, not stored", or words.
+    std::string spans(std::string_view text) const {
+        std::string out;
+        while (!text.empty()) {
+            const std::size_t end = std::min(text.find(", "), text.size());
+            const std::string_view piece = text.substr(0, end);
+            const auto keep = piece == "not stored" ? Keep{} : parse_keep(piece);
+            out += (out.empty() ? "" : ", ") + (keep ? said(*keep) : say(piece));
+            text.remove_prefix(std::min(end + 2, text.size()));
+        }
+        return out;
     }
 
     /// "7d", "archive: 7d; letterbox: not stored", or a sentence.
@@ -142,8 +155,12 @@ private:
                 out += say(piece.substr(0, colon)) + ": ";
                 piece.remove_prefix(colon + 2);
             }
-            const auto keep = piece == "not stored" ? Keep{} : parse_keep(piece);
-            out += keep ? said(*keep) : say(piece);
+            constexpr std::string_view chosen = " or as its owner chose: ";
+            if (const std::size_t choice = piece.find(chosen); choice != std::string_view::npos) {
+                out += spans(piece.substr(0, choice)) + say(chosen, " oder wie vom Besitzer gewählt: ");
+                piece.remove_prefix(choice + chosen.size());
+            }
+            out += spans(piece);
             text.remove_prefix(std::min(end + 2, text.size()));
         }
         return out;

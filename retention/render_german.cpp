@@ -23,11 +23,14 @@ const Pair pairs[] = {
     {"keyring", "Schlüsselbund"},
     {"keyring, from outside", "Schlüsselbund, von außen"},
     {"archive", "Archiv"},
+    {"archive, own choice", "Archiv, eigene Wahl"},
     {"letterbox", "Briefkasten"},
     {"subscriptions", "Kontaktanfragen"},
     {"bucket, by account", "Eimer, nach Konten"},
     {"bucket, from outside", "Eimer, von außen"},
     {"log", "Protokoll"},
+    {"ledger", "Hauptbuch"},
+    {"clock", "Uhr"},
     {"lock", "Sperre"},
     {"reader locks", "Sperren der Leser"},
     {"control socket", "Steuersockel"},
@@ -47,9 +50,11 @@ const Pair pairs[] = {
     {"while the server runs", "solange der Server läuft"},
     // What they hold.
     {"SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can be guessed), the vault secret wrapped under what a "
-     "login reveals, the vault's public key, whether suspended",
+     "login reveals, the vault's public key, whether suspended, the retention that its owner chose for the archive, and the last announced policy that "
+     "the owner was told of",
      "SCRAM-Salze, Rundenzahlen, StoredKey und ServerKey (aus denen ein schwaches Passwort erraten werden kann), das Geheimnis des Tresors, verschlossen "
-     "mit dem, was eine Anmeldung offenbart, der öffentliche Schlüssel des Tresors, ob das Konto gesperrt ist"},
+     "mit dem, was eine Anmeldung offenbart, der öffentliche Schlüssel des Tresors, ob das Konto gesperrt ist, die Aufbewahrung, die der Besitzer für das Archiv "
+     "gewählt hat, und die letzte angekündigte Richtlinie, von der er erfahren hat"},
     {"whether a guessed address has an account here, and how many contacts, blocked addresses and settings it has",
      "ob eine erratene Adresse hier ein Konto hat, und wie viele Kontakte, gesperrte Adressen und Einstellungen es hat"},
     {"how many accounts there are, how many rows each has in each table, their sizes after padding, and in which part of the file they lie; keyed "
@@ -69,6 +74,7 @@ const Pair pairs[] = {
     {"which slots are used, how often each was, and whose they are: keyed hashes of accounts, classes and numbers of buckets",
      "welche Plätze belegt sind, wie oft jeder es war und wem sie gehören: Hashwerte von Konten, Klassen und Nummern von Eimern"},
     {"messages: with whom, when, in which direction, the whole stanza", "Nachrichten: mit wem, wann, in welche Richtung, die ganze Nachricht"},
+    {"the same, for accounts that chose another time", "dasselbe, für Konten, die eine andere Zeit gewählt haben"},
     {"messages that wait for an absent account: from whom, when, the whole stanza",
      "Nachrichten, die auf einen Abwesenden warten: von wem, wann, die ganze Nachricht"},
     {"contact requests and their answers that wait for an absent account: from whom, when, the whole stanza",
@@ -83,6 +89,12 @@ const Pair pairs[] = {
      "Reihenfolge sie geschrieben wurden; nichts, was sie über Eimer hinweg oder mit Konten verbindet; wann die Datei zuletzt geschrieben wurde"},
     {"plain text: time, event, and the fields that retention/LOG.md lists in the form that the policy permits",
      "Klartext: Zeit, Ereignis und die Felder, die retention/LOG.md nennt, in der Form, die die Richtlinie erlaubt"},
+    {"when the server was started, hashes of its policies, until when each class was swept, alarms of the disk and the clock; signed and public "
+     "(retention/LEDGER.md); no counts, no sizes, no time at which anybody talked",
+     "wann der Server gestartet wurde, Hashwerte seiner Richtlinien, bis wann jede Klasse gekehrt wurde, Alarme der Platte und der Uhr; signiert und "
+     "öffentlich (retention/LEDGER.md); keine Anzahlen, keine Größen, keine Zeit, zu der jemand sprach"},
+    {"the latest ten minutes that began while a server ran, when the machine was started, and the kernel's name for that start",
+     "die letzten zehn Minuten, die begannen, während ein Server lief, wann die Maschine gestartet wurde und wie der Kernel diesen Start nennt"},
     {"whether a server runs, and whether the last one ended in good order", "ob ein Server läuft und ob der letzte ordentlich endete"},
     {"process and thread numbers of the server's own readers", "Prozess- und Fadennummern der eigenen Leser des Servers"},
     {"nothing: it is how lethectl talks to the running server", "nichts: darüber spricht lethectl mit dem laufenden Server"},
@@ -108,6 +120,8 @@ const Pair pairs[] = {
      "die Zustellung löscht die Zeile, und ihre verschlossenen Bytes enden mit dem Eimer: sein Schlüssel wird zu seiner Frist überschrieben, dann werden "
      "seine Dateien entfernt"},
     {"the file is overwritten and removed at its deadline", "die Datei wird zu ihrer Frist überschrieben und entfernt"},
+    {"removing it, which everybody notices who watches it", "es zu entfernen, was jeder bemerkt, der es beobachtet"},
+    {"every ten minutes it is overwritten in place", "alle zehn Minuten wird sie an Ort und Stelle überschrieben"},
     {"the next start overwrites it", "der nächste Start überschreibt sie"},
     {"the next start overwrites them; a bucket's goes with the bucket", "der nächste Start überschreibt sie; die eines Eimers geht mit dem Eimer"},
     {"the server's end", "das Ende des Servers"},
@@ -124,6 +138,9 @@ const Pair pairs[] = {
     {"a policy is in force", "eine Richtlinie gilt"},
     {"a looser policy was announced and waits for the end of its notice", "eine lockerere Richtlinie ist angekündigt und wartet das Ende ihrer Frist ab"},
     {"the policy file cannot be used, or what is in force cannot be stored", "die Datei der Richtlinie ist nicht brauchbar, oder was gilt, lässt sich nicht speichern"},
+    {"the clock is in doubt, and nothing is destroyed by it; see `lethectl clock accept`",
+     "die Uhr ist zweifelhaft, und nach ihr wird nichts zerstört; siehe `lethectl clock accept`"},
+    {"the operator declared the clock right", "der Betreiber erklärte die Uhr für richtig"},
     {"a login succeeded", "eine Anmeldung gelang"},
     {"a login failed; the account is the one that was asked for, whether it exists or not",
      "eine Anmeldung misslang; das Konto ist das verlangte, ob es existiert oder nicht"},

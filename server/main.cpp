@@ -27,7 +27,7 @@ void harden() {
 
 int main(int argc, char** argv) {
     harden();
-    CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate again."};
+    CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate and the policy again."};
     app.footer("Examples:\n  lethed --config /etc/lethe/lethe.toml\n  lethed --passphrase-fd 3 3< <(pass lethe/node-key)\n\nMake a configuration with: lethectl init --domain chat.example");
     std::string config = "/etc/lethe/lethe.toml";
     app.add_option("--config", config, "configuration file")->type_name("FILE")->capture_default_str();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
 
 #include "crypto/secret.h"
 #include "server/admin/config.h"
@@ -15,7 +16,9 @@
 #include "server/feature/all.h"
 #include "server/feature/disco_info.h"
 #include "server/net/listener.h"
+#include "server/feature/policy_news.h"
 #include "server/notify.h"
+#include "server/policy_service.h"
 #include "server/stream/connections.h"
 #include "server/sweeper.h"
 
@@ -37,14 +40,16 @@ net::TlsContext::Options tls_options(const admin::Config& config) {
 struct Server::Impl {
     // In the order of construction; destruction goes the other way, so that the store outlives all that writes to it.
     admin::Config config;
-    retention::Policy policy;
+    retention::Policy policy_file;  ///< as read at start
     retention::SystemClock clock;
     asio::io_context io{1};
     asio::thread_pool pool{2};
+    asio::strand<asio::thread_pool::executor_type> log_rules{pool.get_executor()};
     std::unique_ptr<crypto::NodeKeys> keys;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<retention::Ledger> ledger;
     std::unique_ptr<retention::ClockGuard> clock_guard;
+    std::unique_ptr<PolicyService> policies;
     std::unique_ptr<retention::Log> log;
     std::unique_ptr<retention::Buckets> buckets;
     std::unique_ptr<Sweeper> sweeper;
@@ -64,6 +69,8 @@ struct Server::Impl {
     std::expected<void, std::string> open_ledger(const crypto::NodeKey& node_key);
     std::expected<void, std::string> open_network();
     void build_core();
+    void start_policy();
+    std::string caps() const;
     void wait_for_signals();
     void reload();
     void stop();
@@ -77,7 +84,7 @@ std::expected<void, std::string> Server::Impl::read_files(const std::string& con
     if (const auto fine = admin::check_permissions(config); !fine) return std::unexpected(fine.error());
     auto declared = retention::load_policy(config.policy_file);
     if (!declared) return std::unexpected(lines(declared.error()));
-    policy = std::move(*declared);
+    policy_file = std::move(*declared);
     return {};
 }
 
@@ -95,6 +102,11 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     if (!opened) return std::unexpected(opened.error().text);
     store = std::move(*opened);
     if (const auto fine = open_ledger(*node_key); !fine) return fine;
+    auto policy_service = PolicyService::open({io, *store, clock, config.policy_file, [this] { return clock_guard->check() == retention::ClockState::good; }},
+                                              policy_file);
+    if (!policy_service) return std::unexpected(policy_service.error());
+    policies = std::move(*policy_service);
+    const auto& policy = policies->obeyed();
     auto opened_log = retention::Log::open(config.data / "log", policy, clock, true);
     if (!opened_log) return std::unexpected(opened_log.error());
     log = std::move(*opened_log);
@@ -103,7 +115,7 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     });
     sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
         .io = io, .pool = pool, .data = config.data, .wait_for_sync = config.clock.wait_for_sync, .guard = *clock_guard, .store = *store,
-        .buckets = *buckets, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policy.text); },
+        .buckets = *buckets, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policies->obeyed().text); },
         .swept = [this] { if (core) core->logs.drop_dead_chains(); }});
     ledger->append(retention::ServerStart{});
     ledger->append(retention::PolicyInForce{retention::digest_of(policy.text)});
@@ -121,9 +133,10 @@ std::expected<void, std::string> Server::Impl::open_ledger(const crypto::NodeKey
 }
 
 void Server::Impl::build_core() {
+    const auto& policy = policies->obeyed();
     operations = std::make_unique<admin::Operations>(
-        admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts});
-    core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, clock},
+        admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts, .policy_serial = policies->standing().serial()});
+    core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, clock, policies->standing()},
                                         feature::all());
     authenticator = std::make_unique<stream::Authenticator>(*store, *keys, *operations, config);
     auto offload = [this](std::move_only_function<void()> work, std::move_only_function<void()> then) {
@@ -138,12 +151,40 @@ void Server::Impl::build_core() {
         *core, *sweeper);
 }
 
+std::string Server::Impl::caps() const {
+    return "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" + feature::caps_node + "' ver='" + feature::caps_ver(*core) + "'/>";
+}
+
+void Server::Impl::start_policy() {
+    using retention::Event;
+    policies->start({.in_force =
+                         [this](const retention::Policy& policy) {
+                             // Reads files, so on the pool; one change after the other.
+                             asio::post(log_rules, [this, policy] { log->apply(policy); });
+                             buckets->apply(policy);
+                             operations->follow_policy(policy.max_accounts, policies->standing().serial());
+                             core->logs.drop_dead_chains();
+                             log->write(Event::policy_loaded);
+                         },
+                     .announced = [this](const retention::Announcement& next) {
+                         log->write(Event::policy_announced);
+                         ledger->append(retention::PolicyAnnounced{retention::digest_of(next.policy.text), next.effective_at});
+                     },
+                     .news =
+                         [this] {
+                             operations->follow_policy(policies->obeyed().max_accounts, policies->standing().serial());
+                             feature::tell_everybody(*core);
+                         },
+                     .kept = [this] { ledger->append(retention::PolicyInForce{retention::digest_of(policies->obeyed().text)}); },
+                     .trouble = [this] { log->write(Event::policy_problem); },
+                     .published = [this] { clients->caps = caps(); }});
+    log->write(Event::policy_loaded);
+}
+
 std::expected<void, std::string> Server::Impl::open_network() {
     auto tls = net::TlsContext::load(tls_options(config));
     if (!tls) return std::unexpected(tls.error());
-    const auto caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='" + feature::caps_node + "' ver='" +
-                      feature::caps_ver(core->features) + "'/>";
-    clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps});
+    clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps()});
     connections = std::make_unique<stream::Connections>(*clients);
     const auto listen = [this](const std::vector<std::string>& addresses, bool direct_tls) -> std::expected<void, std::string> {
         for (const auto& address : addresses) {
@@ -164,6 +205,7 @@ std::expected<void, std::string> Server::Impl::open_network() {
 }
 
 void Server::Impl::reload() {
+    policies->reload();
     auto tls = net::TlsContext::load(tls_options(config));
     if (!tls) return log->write(retention::Event::certificate_problem);
     clients->tls = std::move(*tls);
@@ -184,6 +226,7 @@ void Server::Impl::wait_for_signals() {
 void Server::Impl::stop() {
     notify_service_manager("STOPPING=1");
     sweeper->stop();
+    policies->stop();
     for (auto& listener : listeners) listener->stop();
     control_server->stop();
     connections->stop();
@@ -219,6 +262,7 @@ void Server::run() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) impl_->signals.add(signal);
     impl_->wait_for_signals();
     impl_->sweeper->start();
+    impl_->start_policy();
     impl_->log->write(retention::Event::server_started);
     notify_service_manager("READY=1");
     auto guard = asio::make_work_guard(impl_->io);

@@ -17,7 +17,7 @@ public:
     /// Everything up to open listeners. `passphrase_fd`: admin::load_node_key().
     static std::expected<std::unique_ptr<Server>, std::string> open(const std::string& config_file, std::optional<int> passphrase_fd = {});
     ~Server();
-    /// Serves until SIGTERM or SIGINT; SIGHUP reads the certificate again.
+    /// Serves until SIGTERM or SIGINT; SIGHUP reads the certificate and the policy again.
     void run();
 
 private:

@@ -110,7 +110,7 @@ void Sweeper::sign_sweeps() {
     for (const auto cls : parts_.buckets.classes()) {
         if (const auto last = signed_in_.find(cls); last != signed_in_.end() && last->second == this_minute) continue;
         const Time mark = retention::sweep_mark(parts_.buckets, cls, now);
-        const std::string name = retention::word(cls).text();
+        const std::string name = crypto::class_name(cls);
         if (mark <= parts_.ledger.swept_to(name).value_or(0)) continue;
         parts_.ledger.append(retention::Swept{.cls = name, .swept_to = mark, .policy = parts_.policy()});
         signed_in_[cls] = this_minute;

@@ -69,11 +69,12 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
         Done done;
     };
 
-    explicit Impl(Options o) : store(o.store), keys(o.keys), max_accounts(o.max_accounts) {}
+    explicit Impl(Options o) : store(o.store), keys(o.keys), max_accounts(o.max_accounts), policy_serial(o.policy_serial) {}
 
     store::Store& store;
     const crypto::NodeKeys& keys;
     std::optional<std::uint64_t> max_accounts;
+    std::uint32_t policy_serial;
     std::uint64_t adding = 0;  // handed to the store, not yet counted by it
     bool stopped = false;
     std::unordered_map<AccountId, std::deque<Waiting>, AccountId::Hash>
@@ -138,7 +139,9 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
                                         " is reached; erase an account, or publish another policy")));
         const auto secret = VaultSecret::generate();
         auto key = AccountKey::generate();
-        auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), {}));
+        auto record = make_record(id, secret, std::move(credentials), {});
+        record.told = policy_serial;
+        auto sealed = keys.seal_record(id, key, record);
         ++adding;
         store.create_account(
             id, std::move(key), std::move(sealed),
@@ -170,6 +173,11 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
 
 Operations::Operations(Options options) : impl_(std::make_shared<Impl>(options)) {}
 Operations::~Operations() { impl_->stopped = true; }
+
+void Operations::follow_policy(std::optional<std::uint64_t> max_accounts, std::uint32_t policy_serial) {
+    impl_->max_accounts = max_accounts;
+    impl_->policy_serial = policy_serial;
+}
 
 void Operations::add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done) {
     const auto id = impl_->keys.account_id(account);

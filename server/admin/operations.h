@@ -56,12 +56,16 @@ public:
         store::Store& store;
         const crypto::NodeKeys& keys;
         std::optional<std::uint64_t> max_accounts = {};  ///< the policy's
+        std::uint32_t policy_serial = 0;  ///< of the last policy announced: accounts made now need not be told
     };
     explicit Operations(Options options);
     /// What still waits its turn is answered with a Failure; what the store has already got goes on and is
     /// answered.
     ~Operations();
     Operations(const Operations&) = delete;
+
+    /// The policy changed, or was announced (see Options).
+    void follow_policy(std::optional<std::uint64_t> max_accounts, std::uint32_t policy_serial);
 
     // Precondition of all: the JID passed parse_account().
     void add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done);

@@ -12,6 +12,7 @@
 
 #include "retention/buckets.h"
 #include "retention/log.h"
+#include "retention/policy_change.h"
 #include "server/admin/config.h"
 #include "server/admin/operations.h"
 #include "server/core/account.h"
@@ -31,10 +32,11 @@ struct Environment {
     const crypto::NodeKeys& keys;
     retention::Buckets& buckets;
     retention::Log& log;
-    const retention::Policy& policy;
+    const retention::Policy& policy;            ///< in force now; changes in place
     const admin::Config& config;
     admin::Operations& operations;
     const retention::Clock& clock;
+    const retention::PolicyStanding& standing;  ///< `policy` is what it says is in force
 };
 
 class Core {

@@ -4,7 +4,7 @@
 namespace lethe::feature {
 
 core::FeatureTable all() {
-    return core::FeatureTable({archive(), blocking(), commands(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
+    return core::FeatureTable({archive(), blocking(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
                                roster(), version()});
 }
 

@@ -10,6 +10,7 @@ core::FeatureTable all();
 core::Feature archive();         // XEP-0313
 core::Feature blocking();        // XEP-0191
 core::Feature commands();        // XEP-0050
+core::Feature data_policy();     // XEP-0504
 core::Feature disco();           // XEP-0030
 core::Feature entity_time();     // XEP-0202
 core::Feature legacy_session();  // RFC 3921

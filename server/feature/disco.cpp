@@ -44,12 +44,12 @@ void info(core::Request& request) {
     if (node_of_a_feature(request, ns::disco_info, false)) return;
     const bool server = request.target.local().empty();
     const auto node = request.payload.attr("node");
-    if (!node.empty() && !(server && node == caps_node + "#" + caps_ver(request.core.features)))
+    if (!node.empty() && !(server && node == caps_node + "#" + caps_ver(request.core)))
         return request.responder.error({Condition::item_not_found});
     request.responder.result([&](xml::Element iq) {
         auto query = iq.add("query", ns::disco_info);
         if (!node.empty()) query.set_attr("node", node);
-        add_disco_info(query, request.core.features, server);
+        add_disco_info(query, request.core, server);
     });
 }
 

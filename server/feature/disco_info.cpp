@@ -3,6 +3,8 @@
 
 #include <set>
 
+#include "server/core/core.h"
+#include "server/feature/policy_forms.h"
 #include "server/xmpp/caps.h"
 #include "server/xmpp/ns.h"
 
@@ -20,16 +22,19 @@ std::set<std::string> names(const core::FeatureTable& table, bool server) {
 
 }  // namespace
 
-void add_disco_info(xml::Element query, const core::FeatureTable& features, bool server) {
+void add_disco_info(xml::Element query, const core::Core& core, bool server) {
     auto identity = query.add("identity");
     identity.set_attr("category", server ? server_category : "account");
     identity.set_attr("type", server ? server_type : "registered");
     if (server) identity.set_attr("name", server_name);
-    for (const auto& name : names(features, server)) query.add("feature").set_attr("var", name);
+    for (const auto& name : names(core.features, server)) query.add("feature").set_attr("var", name);
+    if (!server) return;
+    for (const auto& form : policy_forms(core)) xmpp::add_form(query, form);
 }
 
-std::string caps_ver(const core::FeatureTable& features) {
-    return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(features, true));
+std::string caps_ver(const core::Core& core) {
+    return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(core.features, true),
+                           policy_forms(core));
 }
 
 }  // namespace lethe::feature

@@ -40,5 +40,7 @@ inline constexpr std::string_view mam_extended = "urn:xmpp:mam:2#extended";     
 inline constexpr std::string_view hints = "urn:xmpp:hints";                                        // XEP-0334
 inline constexpr std::string_view sid = "urn:xmpp:sid:0";                                          // XEP-0359
 inline constexpr std::string_view eme = "urn:xmpp:eme:0";                                          // XEP-0380
+inline constexpr std::string_view data_policy = "urn:xmpp:data-policy:0";                          // XEP-0504
+inline constexpr std::string_view server_info = "http://jabber.org/network/serverinfo";            // XEP-0157
 inline constexpr std::string_view stream_limits = "urn:xmpp:stream-limits:0";                      // XEP-0478
 }  // namespace lethe::xmpp::ns

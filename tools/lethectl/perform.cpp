@@ -125,6 +125,14 @@ std::expected<void, Failure> become_owner_of(const std::filesystem::path& data) 
                           std::strerror(errno) + "); run it as that user");
 }
 
+/// An account made now needs not be told of what was announced before it; without a readable standing it is told once too often.
+std::uint32_t last_announced(const store::Store& store) {
+    const auto row = store.policy_standing();
+    if (!row || !*row) return 0;
+    const auto standing = retention::PolicyStanding::decode(**row);
+    return standing ? standing->serial() : 0;
+}
+
 Reply from_directory(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request) {
     const bool destroys = request.command == admin::Command::sweep || request.command == admin::Command::clock_accept;
     std::optional<retention::Policy> policy;
@@ -159,7 +167,7 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
         if (!obeyed) return system_failure(obeyed.error());
         policy = std::move(*obeyed);
     }
-    admin::Operations operations({store, keys, policy ? policy->max_accounts : std::nullopt});
+    admin::Operations operations({store, keys, policy ? policy->max_accounts : std::nullopt, last_announced(store)});
     Promises promises;
     if (destroys)
         if (const auto ready = promises.open(config.data, *node_key, *policy, store, clock); !ready) return system_failure(ready.error());

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <random>
+#include <set>
 
+#include "crypto/bytes.h"
 #include "retention/policy.h"
 
 using namespace lethe::retention;
@@ -217,6 +219,19 @@ TEST_SUITE("retention/policy") {
         CHECK(choices("90min", "[\"90min\", \"59s\", \"59min\"]") == List{"90min", "59min", "59s"});
         CHECK(choices("unlimited", "[\"unlimited\", \"99d\", \"23h\"]") == List{"unlimited", "99d", "23h"});
         CHECK(choices("7d", "[]").empty());
+    }
+
+    TEST_CASE("every choice that can be written has a class, and no two the same") {
+        std::set<lethe::crypto::ClassId> seen;
+        for (const auto& [unit, most] : {std::pair{"s", 59}, {"min", 59}, {"h", 23}, {"d", 99}})
+            for (int n = 1; n <= most; ++n) {
+                const auto choice = parse_choice(std::to_string(n) + unit);
+                REQUIRE(choice.has_value());
+                const auto cls = lethe::crypto::choice_class(choice->micros);
+                REQUIRE(cls.has_value());
+                CHECK(seen.insert(*cls).second);
+                CHECK(lethe::crypto::class_name(*cls) == "archive-" + std::to_string(n) + unit);
+            }
     }
 
     TEST_CASE("a notice is a span of time, and none if it is not declared") {

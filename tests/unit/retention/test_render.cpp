@@ -82,6 +82,12 @@ TEST_SUITE("retention/render") {
         CHECK_FALSE(has(page(silent, PageFormat::text), "Events of the log"));
     }
 
+    TEST_CASE("lifetimes of the catalogue are spoken, those that users choose too") {
+        const std::string deutsch = page(text("[\"de\"]"), PageFormat::text);
+        CHECK(has(deutsch, "Archiv: 7 Tage oder wie vom Besitzer gewählt: 1 Tag, nicht gespeichert; Briefkasten: 14 Tage; Kontaktanfragen: 90 Tage"));
+        CHECK(has(page(text("[\"en\"]"), PageFormat::text), "1 hour; login_failed: 20 seconds"));
+    }
+
     TEST_CASE("an announced policy is shown with what it changes and from when on") {
         const Policy now = parsed(text("[\"en\"]"));
         std::string later = text("[\"en\"]");

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Data policy: what the server says of it in service discovery (XEP-0504 version 0.1.0, see policy_forms.h), and how users learn of
+// a looser one.
+//
+// At the first available presence of an account's session after an announcement, and at once if one is available already, the account
+// is sent one message from the domain, in the policy's languages. The serial number of what it was told is kept in its sealed record,
+// so it is told once; accounts made after the announcement have it from the start. It is recorded when the message was queued: a
+// client that is lost before it arrives was told as far as a server can know.
+#include <unordered_map>
+
+#include "retention/render.h"
+#include "server/core/core.h"
+#include "server/feature/all.h"
+#include "server/feature/policy_news.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::feature {
+namespace {
+namespace ns = xmpp::ns;
+using retention::Language;
+
+std::string subject(const retention::Policy& policy, Language language) {
+    return (language == Language::de ? "Änderung der Datenrichtlinie von " : "Change of the data policy of ") + policy.service.name;
+}
+
+std::string body(const core::Core& core, const retention::PolicyStanding::News& news, Language language) {
+    const auto& policy = core.env.policy;
+    const bool de = language == Language::de, waits = core.env.standing.announced().has_value();
+    std::string out = de ? "Was " + policy.service.name + " speichert, ändert sich" : "What " + policy.service.name + " stores changes";
+    out += waits ? (de ? " ab " : " from ") + spoken(news.effective_at, language) : (de ? " seit " : " since ") + spoken(news.effective_at, language);
+    out += de ? " (vorher → dann):\n" : " (before → then):\n";
+    for (const auto& change : news.changes)
+        out += "– " + spoken_key(change.key, language) + ": " + spoken_value(change.from, language) + " → " + spoken_value(change.to, language) + '\n';
+    out += de ? "Was schon gespeichert ist, wird dadurch nicht länger aufbewahrt. Die ganze Richtlinie steht in der Dienstauskunft (Service Discovery) von "
+              : "What is stored already is not kept longer because of this. The whole policy is in the service discovery of ";
+    out += core.domain.domain();
+    out += de ? ". Fragen an: " : ". Questions to: ";
+    bool first = true;
+    for (const auto& contact : policy.service.contact) out += (std::exchange(first, false) ? "" : ", ") + contact;
+    return out;
+}
+
+xml::Document message(const core::Core& core, const retention::PolicyStanding::News& news, const xmpp::FullJid& to) {
+    xml::Document document("message", ns::client);
+    auto root = document.root();
+    root.set_attr("type", "normal");
+    root.set_attr("from", core.domain.to_string());
+    root.set_attr("to", to.to_string());
+    root.set_attr("id", "policy-" + std::to_string(core.env.standing.serial()));
+    for (const bool subjects : {true, false})
+        for (const Language language : retention::languages_of(core.env.policy)) {
+            auto element = root.add(subjects ? "subject" : "body");
+            element.set_attr("xml:lang", retention::code_of(language));
+            element.add_text(subjects ? subject(core.env.policy, language) : body(core, news, language));
+        }
+    return document;
+}
+
+/// What the account's record says; the newest number if there is no such account any more, so that nobody is told.
+std::uint32_t told_of(const core::Core& core, const crypto::AccountId& id) {
+    const auto newest = core.env.standing.serial();
+    const auto row = core.env.store.account(id);
+    if (!row || !*row) return newest;
+    const auto record = core.env.keys.open_record(id, (*row)->key, (*row)->record);
+    return record ? record->told : newest;
+}
+
+void tell(core::Core& core, const std::shared_ptr<core::Session>& session) {
+    const auto newest = core.env.standing.serial();
+    auto& account = session->account();
+    if (newest == 0 || account.told >= newest || account.leaving) return;
+    const auto known = told_of(core, account.id());
+    account.told = newest;
+    if (known >= newest) return;
+    if (const auto news = core.env.standing.news_since(known)) session->send(message(core, *news, session->jid()).root());
+    core.env.operations.set_told(account.jid, newest, [&core](admin::Outcome outcome) {
+        // Told again at the next login: that is better than not at all.
+        if (!outcome) core.env.log.write(retention::Event::storage_alarm, {retention::Word("told")});
+    });
+}
+
+}  // namespace
+
+void tell_everybody(core::Core& core) {
+    const auto online = core.online;
+    for (const auto& [_, account] : online) {
+        const auto sessions = account->sessions;
+        for (const auto& [resource, session] : sessions)
+            if (session->presence && !session->ended) tell(core, session);
+    }
+}
+
+core::Feature data_policy() {
+    return {.name = "data_policy", .session_available = tell};
+}
+
+}  // namespace lethe::feature

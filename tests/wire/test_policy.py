@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A policy that changes while people rely on it: what acts at once, what waits for its notice, who is told, and what a restart finds."""
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import time
+
+from lethe_test import WireCase, archive, main
+from lethe_test.client import LIMIT
+from lethe_test.template import ready_server
+
+INFO = "http://jabber.org/protocol/disco#info"
+DATA_POLICY, FIGURES, CONTACTS = "urn:xmpp:data-policy:0", "urn:x-lethe:policy:0", "http://jabber.org/network/serverinfo"
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+BASE = {"archive": {"keep": "7d"}, "letterbox": {"keep": "7d"}, "change": {"notice": "1h"}, "service": {"languages": ["en", "de"]}}
+
+
+def until(condition, what):
+    limit = time.monotonic() + LIMIT
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > limit:
+            raise AssertionError(f"{what} did not come within {LIMIT:.0f} s")
+        time.sleep(0.05)
+
+
+class PolicyCase(WireCase):
+    """A server of its own for each test: its policy does not stay what it was."""
+
+    policy = BASE
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        super().setUp()
+        self.server, self.pool = ready_server(self.policy, self.config)
+        self.addCleanup(self.server.remove)
+        type(self)._extra = iter(range(1000))
+        self.server.start()
+        until(lambda: self.server.ctl("policy", "show", expect=None).returncode == 0, "the first standing")
+
+    def tearDown(self):
+        super().tearDown()
+        self.server.stop()
+
+    # What is in force ------------------------------------------------------------------------------------------------
+
+    def show(self):
+        return json.loads(self.server.ctl("policy", "show", "--json").stdout)
+
+    def file(self):
+        return (self.server.config_dir / "policy.toml").read_text()
+
+    def sighup(self):
+        os.kill(self.server.pid, signal.SIGHUP)
+
+    def change(self, policy):
+        """Writes the file, sends SIGHUP, and waits until the server has made something of it."""
+        before = self.show()
+        self.server.set_policy(policy)
+        self.sighup()
+        return until(lambda: (lambda now: now if now != before else None)(self.show()), "an answer to SIGHUP")
+
+    def forms(self, client):
+        answer = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
+        out = {}
+        for form in answer.findall("{jabber:x:data}x"):
+            self.assertEqual("result", form.get("type"))
+            fields = {f.get("var"): (f.get("type"), [v.text or "" for v in f.findall("{jabber:x:data}value")]) for f in form}
+            self.assertEqual("hidden", fields["FORM_TYPE"][0])
+            out[fields.pop("FORM_TYPE")[1][0]] = fields
+        return out
+
+    def value(self, client, var, form=FIGURES):
+        fields = self.forms(client)[form]
+        return fields[var][1][0] if var in fields else None
+
+    # Who is told -----------------------------------------------------------------------------------------------------
+
+    def news(self, stanzas):
+        return [s for s in stanzas if s.name == "message" and s.get("from") == self.server.domain]
+
+    def told_at_login(self, account):
+        return self.news(self.logs_in_for(account))
+
+    def assert_news(self, stanza, *words):
+        self.assertEqual("normal", stanza.type)
+        bodies = {b.get(XML_LANG): b.text for b in stanza.element.findall("{jabber:client}body")}
+        self.assertEqual({"en", "de"}, set(bodies))
+        self.assertEqual({"en", "de"}, {s.get(XML_LANG) for s in stanza.element.findall("{jabber:client}subject")})
+        for body in bodies.values():
+            for word in (*words, "archive.keep", "mailto:admin@localhost.example", self.server.domain):
+                self.assertIn(word, body)
+
+
+class Notice(PolicyCase):
+    def test_the_first_policy_is_in_force_and_nobody_is_told(self):
+        account = self.account()
+        self.assertEqual([], self.told_at_login(account))
+        shown = self.show()
+        self.assertEqual(self.file(), shown["in_force"]["text"])
+        self.assertEqual(hashlib.blake2b(self.file().encode(), digest_size=32).hexdigest(), shown["in_force"]["hash"])
+        self.assertNotIn("announced", shown)
+
+    def test_a_looser_policy_is_not_obeyed_before_its_notice_and_is_published_as_announced(self):
+        client = self.online(self.account())
+        old = self.file()
+        shown = self.change({"archive": {"keep": "30d"}})
+        self.assertEqual(old, shown["in_force"]["text"])
+        self.assertEqual(self.file(), shown["announced"]["text"])
+        self.assertEqual([{"key": "archive.keep", "from": '"7d"', "to": '"30d"', "direction": "looser"}], shown["announced"]["changes"])
+        self.assertEqual("7d", self.value(client, "archive"))
+        self.assertEqual(shown["announced"]["hash"], self.value(client, "announced"))
+        self.assertEqual(shown["announced"]["effective_at"], self.value(client, "announced-from"))
+        page = self.server.ctl("policy", "render", "--text").stdout
+        self.assertIn("30 days", page)
+        self.assertIn("30 Tage", page)
+
+    def test_every_account_is_told_once_online_ones_at_once_and_those_made_later_not_at_all(self):
+        online, away, both = self.accounts(3)
+        first = self.online(online, "one")
+        second = self.online(both, "one")
+        third = self.online(both, "two")
+        self.change({"archive": {"keep": "30d"}})
+        self.assert_news(until(lambda: self.news(first.collect()), "the news")[0], "30 ")
+        self.assertEqual(1, len(until(lambda: self.news(second.collect() + third.collect()), "the news for one of two sessions")))
+        later = self.server.add_account("later")
+        self.sighup()
+        told = self.told_at_login(away)
+        self.assertEqual(1, len(told))
+        self.assert_news(told[0], "30 ")
+        for account in (online, away, both, later):
+            self.assertEqual([], self.told_at_login(account), account)
+        self.server.restart()
+        for account in (online, away, both, later):
+            self.assertEqual([], self.told_at_login(account), account)
+
+    def test_the_message_says_what_changes_and_when(self):
+        client = self.online(self.account())
+        shown = self.change({"archive": {"keep": "30d"}, "letterbox": {"max_messages": 2000}})
+        news = until(lambda: self.news(client.collect()), "the news")[0]
+        day = shown["announced"]["effective_at"][:10]
+        bodies = {b.get(XML_LANG): b.text for b in news.element.findall("{jabber:client}body")}
+        for part in (day, "7 days → 30 days", "1000 → 2000", "(letterbox.max_messages)"):
+            self.assertIn(part, bodies["en"])
+        for part in (".".join(reversed(day.split("-"))), "7 Tage → 30 Tage", "1000 → 2000"):
+            self.assertIn(part, bodies["de"])
+
+    def test_somebody_who_was_away_for_two_announcements_gets_one_message_about_both(self):
+        self.change({"archive": {"keep": "30d"}})
+        self.change({"letterbox": {"keep": "30d"}})
+        told = self.told_at_login(self.account())
+        self.assertEqual(1, len(told))
+        self.assert_news(told[0], "letterbox.keep")
+
+    def test_a_change_taken_back_during_its_notice_never_happens_and_nobody_hears_of_it_any_more(self):
+        before = self.file()
+        self.change({"archive": {"keep": "30d"}})
+        (self.server.config_dir / "policy.toml").write_text(before)
+        self.sighup()
+        shown = until(lambda: (lambda now: now if "announced" not in now else None)(self.show()), "the withdrawal")
+        self.assertEqual(before, shown["in_force"]["text"])
+        self.assertEqual([], self.told_at_login(self.account()))
+        self.server.restart()
+        self.assertNotIn("announced", self.show())
+
+    def test_an_account_keeps_what_it_was_told_through_a_change_of_its_password(self):
+        account = self.account()
+        client = self.online(account)
+        self.change({"archive": {"keep": "30d"}})
+        until(lambda: self.news(client.collect()), "the news")
+        client.asks_ok(f"<iq type='set'><query xmlns='jabber:iq:register'><username>{account.local}</username>"
+                       "<password>another horse battery</password></query></iq>")
+        account.password = "another horse battery"
+        client.leaves()
+        self.assertEqual([], self.told_at_login(account))
+
+
+class Restart(PolicyCase):
+    def test_an_announcement_survives_every_end_with_its_date(self):
+        announced = self.change({"archive": {"keep": "30d"}})
+        for end in (self.server.stop, self.server.kill):
+            end()
+            self.server.start()
+            self.assertEqual(announced, self.show())
+        self.server.stop()
+        self.assertEqual(announced, json.loads(self.server.ctl("policy", "show", "--json").stdout), "from the directory at rest")
+        self.server.start()
+
+    def test_a_file_changed_while_the_server_was_down_is_announced_at_start_and_not_obeyed(self):
+        account = self.account()
+        old = self.file()
+        self.server.stop()
+        self.server.set_policy({"archive": {"keep": "30d"}, "letterbox": {"keep": "1d"}})
+        self.server.start()
+        shown = until(lambda: (lambda now: now if "announced" in now else None)(self.show()), "the announcement")
+        client = self.online(account)
+        self.assertEqual(("7d", "1d"), (self.value(client, "archive"), self.value(client, "letterbox")))
+        self.assertNotEqual(old, shown["in_force"]["text"])
+        self.assertEqual(1, len(self.news(client.at_login)))
+
+    def test_a_file_that_is_wrong_leaves_the_old_one_in_force_and_is_refused_at_start(self):
+        before, file = self.show(), self.server.config_dir / "policy.toml"
+        good = file.read_text()
+        file.write_text(good.replace('keep = "7d"', 'keep = "7 days"', 1))
+        self.sighup()
+        until(lambda: "policy_problem" in self.server.stderr(), "a line in the log")
+        self.assertEqual(before, self.show())
+        self.server.stop()
+        _, said = self.server.start_refused()
+        self.assertIn("policy.toml:", said)
+        file.write_text(good)
+        self.server.start()
+        self.assertEqual(before, self.show())
+
+
+class SoonEffective(PolicyCase):
+    policy = {**BASE, "change": {"notice": "2s"}}
+
+    def test_the_moment_comes_while_the_server_runs(self):
+        client = self.online(self.account())
+        self.change({"archive": {"keep": "30d"}})
+        shown = until(lambda: (lambda now: now if "announced" not in now else None)(self.show()), "the end of the notice")
+        self.assertEqual(self.file(), shown["in_force"]["text"])
+        until(lambda: self.value(client, "archive") == "30d", "the new figure in service discovery")
+        self.assertIsNone(self.value(client, "announced"))
+
+    def test_the_moment_comes_while_the_server_is_down(self):
+        for end in (self.server.stop, self.server.kill):
+            keep = "30d" if end == self.server.stop else "60d"
+            self.change({"archive": {"keep": keep}})
+            end()
+            until(lambda: "announced" not in json.loads(self.server.ctl("policy", "show", "--json").stdout), "the end of the notice")
+            self.server.start()
+            self.assertEqual(keep, self.value(self.session(self.account()), "archive"))
+            self.assertEqual(self.file(), self.show()["in_force"]["text"])
+
+    def test_who_logs_in_after_it_took_effect_is_told_too(self):
+        self.change({"archive": {"keep": "30d"}})
+        until(lambda: "announced" not in self.show(), "the end of the notice")
+        told = self.told_at_login(self.account())
+        self.assertEqual(1, len(told))
+        self.assert_news(told[0], "30 ")
+
+
+class Stored(PolicyCase):
+    """What the disk holds follows what is tighter, and never what is looser."""
+
+    policy = {**BASE, "change": {"notice": "0"}}
+
+    def buckets(self, cls="archive"):
+        return set((self.server.data / "buckets" / cls).glob("*.mdb"))
+
+    def says(self, client, text):
+        client.sends(f"<message to='{client.jid}' type='chat'><body>{text}</body></message>")
+        client.collect()
+
+    def bodies(self, client):
+        return [entry.message.text_of("body") for entry in archive.everything(client)]
+
+    def test_a_tighter_policy_acts_on_what_is_stored(self):
+        client = self.online(self.account())
+        self.says(client, "early")
+        self.assertEqual(["early"], self.bodies(client))
+        old = self.buckets()
+        self.change({"archive": {"keep": "2s"}})
+        self.says(client, "late")
+        until(lambda: not old & self.buckets(), "the end of the old bucket")
+        until(lambda: self.bodies(client) == [], "the end of what was stored")
+
+    def test_nothing_any_more_acts_at_once(self):
+        client = self.online(self.account())
+        self.says(client, "early")
+        until(self.buckets, "the bucket")
+        self.change({"archive": {"keep": "0"}})
+        self.says(client, "late")
+        self.assertEqual([], self.bodies(client))
+        until(lambda: not self.buckets(), "the end of all buckets")
+
+    def test_what_was_received_under_a_shorter_promise_keeps_it_after_a_loosening(self):
+        self.change({"archive": {"keep": "4s"}})
+        client = self.online(self.account())
+        self.says(client, "early")
+        old = until(self.buckets, "the bucket")
+        self.change({"archive": {"keep": "1h"}})
+        self.says(client, "late")
+        self.assertEqual("late", self.bodies(client)[-1])
+        until(lambda: not old & self.buckets(), "the end of the bucket that was promised to end")
+        self.assertEqual(["late"], self.bodies(client))
+
+    def test_limits_of_the_letterbox_follow(self):
+        away, client = self.account(), self.online(self.account())
+        self.change({"letterbox": {"max_messages": 1}})
+        for number in range(3):
+            client.sends(f"<message to='{away.jid}' id='m{number}' type='chat'><body>x</body></message>")
+        refused = [s.get("id") for s in client.collect() if s.type == "error"]
+        self.assertEqual(["m1", "m2"], refused)
+
+    def test_log_rules_follow(self):
+        self.change({"log": {"account": "full"}})
+        account = self.account()
+
+        def named_after_a_login():
+            self.session(account).leaves()
+            return account.jid in self.log_text()
+
+        until(named_after_a_login, "a name in the log")
+        self.change({"log": {"account": "none"}})
+        until(lambda: account.jid not in self.log_text(), "the end of the file with names in it")
+        self.assertFalse(named_after_a_login())
+
+    def log_text(self):
+        text = ""
+        for file in (self.server.data / "log").glob("*.log"):
+            with contextlib.suppress(FileNotFoundError):  # its time had come
+                text += file.read_text()
+        return text
+
+
+class Published(PolicyCase):
+    policy = {**BASE, "service": {"languages": ["en", "de"], "terms_url": "https://chat.example/terms"},
+              "archive": {"keep": "90min", "choices": ["1h", "0"]}, "log": {"keep": "24h"}}
+
+    def test_the_data_policy_form_has_every_field_and_its_type(self):
+        client = self.session(self.account())
+        fields = self.forms(client)[DATA_POLICY]
+        expected = {"auth_data": ("list-single", ["hidden"]), "data_transmission": ("list-single", ["encrypted"]),
+                    "data_retention": ("text-single", ["168"]), "data_deletion": ("boolean", ["false"]),
+                    "encryption_at_rest": ("boolean", ["true"]), "tos": ("text-single", ["https://chat.example/terms"]),
+                    "data_export": ("boolean", ["false"]), "access_policy": ("list-multi", ["admins"]), "full_erasure": ("boolean", ["true"]),
+                    "backup_frequency": ("text-single", ["0"]), "backup_retention": ("text-single", ["0"])}
+        for var, told in expected.items():
+            self.assertEqual(told, fields[var], var)
+        self.assertEqual(set(expected) | {"encryption_algorithm", "extra_info"}, set(fields))
+        self.assertIn("TLS", fields["encryption_algorithm"][1][0])
+        self.assertEqual("text-multi", fields["extra_info"][0])
+        self.change({"archive": {"keep": "unlimited"}})
+
+    def test_the_figures_of_each_class_and_the_contact(self):
+        forms = self.forms(self.session(self.account()))
+        figures = {var: values for var, (_, values) in forms[FIGURES].items()}
+        self.assertEqual((["90min"], ["1h", "0"], ["7d"], ["1000"], ["90d"], ["1d"], ["none"], ["1h"]),
+                         tuple(figures[v] for v in ("archive", "archive-choices", "letterbox", "letterbox-max-messages", "subscriptions", "log", "log-address", "notice")))
+        self.assertEqual([self.show()["in_force"]["hash"]], figures["policy"])
+        self.assertEqual(["mailto:admin@localhost.example"], forms[CONTACTS]["admin-addresses"][1])
+
+    def test_the_capabilities_hash_follows_the_policy(self):
+        client = self.session(self.account())
+        seen = set()
+        for keep in (None, "1h", "30min"):
+            if keep:
+                self.change({"archive": {"keep": keep, "choices": []}})
+            fresh = self.client(self.account())
+            fresh.secure()
+            fresh.authenticate()
+            told = fresh.features.child("c", "http://jabber.org/protocol/caps").get("ver")
+            answer = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
+            self.assertEqual(told, capabilities(answer))
+            seen.add(told)
+        self.assertEqual(3, len(seen))
+
+
+def capabilities(answer):
+    """XEP-0115 5.1, by hand."""
+    text = "".join(sorted("/".join((i.get("category"), i.get("type"), i.get(XML_LANG, ""), i.get("name", ""))) + "<" for i in answer.findall(f"{{{INFO}}}identity")))
+    text += "".join(sorted(f.get("var") + "<" for f in answer.findall(f"{{{INFO}}}feature")))
+    forms = []
+    for form in answer.findall("{jabber:x:data}x"):
+        fields = {f.get("var"): sorted(v.text or "" for v in f.findall("{jabber:x:data}value")) for f in form}
+        forms.append("".join(fields.pop("FORM_TYPE")) + "<" + "".join(var + "<" + "".join(v + "<" for v in fields[var]) for var in sorted(fields)))
+    return base64.b64encode(hashlib.sha1((text + "".join(sorted(forms))).encode()).digest()).decode()
+
+
+if __name__ == "__main__":
+    main()
