@@ -2,6 +2,7 @@
 """A policy changes while the server is killed at each write of it, or the disk takes no write at all (strace fault injection)."""
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ class PolicyFaults(unittest.TestCase):
         log = server.directory / "strace"
         tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", str(log), "-p", str(server.pid), "-e", f"trace={CALLS}", *inject], stderr=subprocess.DEVNULL)
         tasks = [f"/proc/{server.pid}/task/{t}/status" for t in os.listdir(f"/proc/{server.pid}/task")]
-        until(lambda: all("TracerPid:\t0" not in open(t).read() for t in tasks), "the tracer on every thread")
+        until(lambda: all("TracerPid:\t0" not in pathlib.Path(t).read_text() for t in tasks), "the tracer on every thread")
         return tracer, log
 
     def show(self, server):
