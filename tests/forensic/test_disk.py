@@ -6,6 +6,7 @@ import unittest
 
 import canary
 from lethe_test import Account, Client, SaslFailure, Server, archive, main
+from lethe_test.commands import choose_retention
 
 ADDRESS = "127.77.66.55"
 KINDS = """owner friend pest newcomer absent contactlocal contactdomain contactname group secondgroup blockedlocal blockeddomain blockedresource
@@ -188,6 +189,22 @@ class Disk(unittest.TestCase):
 class DiskWithPseudonyms(Disk):
     """Pseudonyms and networks in the log give no name and no address away."""
     policy = {"log": {"address": "network", "account": "pseudonym", "peer": "pseudonym", "client": "none"}}
+
+
+class DiskWithChoices(Disk):
+    """An archive of the owner's own choice is as blind as any other."""
+    policy = {"archive": {"keep": "7d", "choices": ["7d", "1d", "0"]}}
+
+    def setUp(self):
+        super().setUp()
+        for account, choice in ((self.talk.owner, "1d"), (self.talk.absent, "1d"), (self.talk.pest, "0")):
+            client = self.talk.login(account, "choosing")
+            choose_retention(client, choice)
+            client.leaves()
+
+    def assert_clean(self, when):
+        self.assertTrue(list((self.server.data / "buckets" / "archive-1d").glob("*.mdb")), "nothing was archived by choice")
+        super().assert_clean(when)
 
 
 class Control(unittest.TestCase):

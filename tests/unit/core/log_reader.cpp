@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "retention/choice.h"
 #include "server/core/logs.h"
 #include "tests/unit/retention/world.h"
 

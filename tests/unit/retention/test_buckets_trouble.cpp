@@ -201,7 +201,7 @@ TEST_SUITE("retention/buckets against a model") {
                     case 3:  // to a boundary, or a microsecond from it
                         if (const Time next = w.buckets->next_deadline();
                             next != store::no_deadline && next > w.clock.time)
-                            w.clock.time = std::max(w.clock.time, next - 1 + static_cast<Time>(random() % 3));
+                            w.clock.time = std::max(w.clock.now(), next - 1 + static_cast<Time>(random() % 3));
                         break;
                     case 4: {
                         if (random() % 3 != 0) break;
@@ -209,8 +209,8 @@ TEST_SUITE("retention/buckets against a model") {
                         keep = kept(next);
                         w.restart(keeps(next));
                         for (Promise& p : promises) {
-                            const Time end = std::min(p.end, w.clock.time);
-                            const Time limit = keep.stored() ? end + keep.micros : w.clock.time;
+                            const Time end = std::min(p.end, w.clock.now());
+                            const Time limit = keep.stored() ? end + keep.micros : w.clock.now();
                             if (limit < p.deadline) p.end = end, p.deadline = limit;
                         }
                         break;

@@ -52,7 +52,7 @@ TEST_SUITE("store/damage") {
         const auto file = dir.data() / "buckets/archive/1.mdb";
         SUBCASE("another version") {
             put_raw(file, bucket_layout(), format::info, as_bytes("bucket"),
-                    format::encode_info({.version = 2, .id = archive_1, .span = day}));
+                    format::encode_info({.version = format::version + 1, .id = archive_1, .span = day}));
         }
         SUBCASE("another bucket") {
             fs::copy_file(dir.data() / "buckets/archive/2.mdb", file, fs::copy_options::overwrite_existing);
