@@ -51,7 +51,11 @@ class RefusedWrites(WireCase):
             self.assert_error(alice.asks(remove), "resource-constraint")
             self.settle(alice)
         bob.receives_nothing()
-        self.assertEqual("both", self.roster(alice)[bob.jid][0])
+        limit = time.monotonic() + LIMIT
+        while bob.jid not in (contacts := self.roster(alice)):  # the server reads again what the disk has
+            self.assertLess(time.monotonic(), limit)
+        self.assertEqual("both", contacts[bob.jid][0])
+        alice.collect()
         self.assertEqual("both", self.roster(bob)[alice.jid][0])
         alice.asks_ok(remove)
         self.settle(alice)
