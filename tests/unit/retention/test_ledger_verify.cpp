@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <algorithm>
+
 #include "retention/ledger_watch.h"
 #include "tests/unit/retention/ledger_support.h"
 
