@@ -40,6 +40,8 @@ bool Slab::grow() {
 bool Slab::grow_locked() {
     const std::size_t count = slots_ == 0 ? first_region_slots : region_slots;
     const std::size_t bytes = count * slot_bytes;
+    const std::size_t made = regions_made_.load();
+    if (made == regions_.size()) return false;
     // All of it now, so that give_back() never allocates.
     free_.reserve(slots_ + count);
     auto* const region = static_cast<std::uint8_t*>(sodium_malloc(bytes));
@@ -50,6 +52,8 @@ bool Slab::grow_locked() {
         return false;
     }
     sodium_memzero(region, bytes);
+    regions_[made] = {region, bytes};
+    regions_made_.store(made + 1);
     // Handed out from the front.
     for (std::size_t i = count; i-- > 0;) free_.push_back(region + i * slot_bytes);
     slots_ += count;
@@ -71,6 +75,12 @@ void Slab::give_back(std::uint8_t* slot) noexcept {
     free_.push_back(slot);
 }
 
+void Slab::wipe_all() noexcept {
+    // Without the mutex: a thread that held it at the fork does not exist here and will never let it go.
+    const std::size_t made = regions_made_.load();
+    for (std::size_t i = 0; i < made; ++i) sodium_memzero(regions_[i].data(), regions_[i].size());
+}
+
 std::size_t Slab::free_slots() const {
     const std::lock_guard lock(mutex_);
     return free_.size();
@@ -84,6 +94,8 @@ std::expected<void, std::string> initialise(Slab& memory) {
 }
 
 std::expected<void, std::string> initialise() { return initialise(slab()); }
+
+void wipe_inherited_secrets() noexcept { slab().wipe_all(); }
 
 void random_bytes(std::span<std::uint8_t> out) { randombytes_buf(out.data(), out.size()); }
 

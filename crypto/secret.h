@@ -17,6 +17,10 @@ namespace lethe::crypto {
 /// sodium_init, the first slab, and a check that memory can be locked. The error names LimitMEMLOCK and what to do.
 [[nodiscard]] std::expected<void, std::string> initialise();
 
+/// In a child process that fork() has just made and that has no business with keys: zeroes its copy of every secret. Nothing that holds one
+/// may be used there any more.
+void wipe_inherited_secrets() noexcept;
+
 namespace detail {
 std::uint8_t* take_slot(std::size_t size);  ///< size <= 64; zeroed; aborts when memory cannot be locked
 void return_slot(std::uint8_t* slot, std::size_t size) noexcept;  ///< zeroes

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The locked, guarded memory behind every Secret. Inside crypto/ only.
 #pragma once
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,12 +29,16 @@ public:
     std::uint8_t* take();
     void give_back(std::uint8_t* slot) noexcept;
     std::size_t free_slots() const;
+    /// Zeroes every slot, in use or not; only in a child that fork() has just made. Its parent's stay as they are.
+    void wipe_all() noexcept;
 
 private:
     bool grow_locked();
     mutable std::mutex mutex_;
     std::vector<std::uint8_t*> free_;
     std::size_t slots_ = 0;
+    std::array<std::span<std::uint8_t>, 4096> regions_;  ///< a gigabyte; those that are made never change
+    std::atomic<std::size_t> regions_made_ = 0;
 };
 
 /// What crypto::initialise() does, for any slab.

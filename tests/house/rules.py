@@ -38,7 +38,7 @@ FOREIGN = {
     "toml++/": ("toml++", ["retention/*.cpp", "server/*.cpp", "tools/*.cpp"]),
     "CLI/": ("CLI11", ["tools/*", "server/main.cpp"]),
     "nlohmann/": ("nlohmann-json", ["retention/*.cpp", "server/admin/*.cpp", "tools/*"]),
-    "seccomp.h": ("libseccomp", ["server/*.cpp", "tools/*"]),
+    "seccomp.h": ("libseccomp", ["store/*.cpp", "server/*.cpp", "tools/*"]),
     "doctest/": ("doctest", []),
 }
 # The pure folders: protocol without I/O, so no sockets there even though the rest of server/ has them.

@@ -116,6 +116,22 @@ TEST_SUITE("crypto/secret") {
         CHECK(zero);
     }
 
+    TEST_CASE("a child process can wipe every secret that it inherited, and its parent keeps them") {
+        const Wide secret = filled();
+        const std::uint8_t* const slot = slot_of(secret);
+        const pid_t child = fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            wipe_inherited_secrets();
+            _exit(all_zero(slot, 64) ? 0 : 1);
+        }
+        int status = 0;
+        REQUIRE(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 0);
+        CHECK(slot[0] == 0xAA);
+    }
+
     TEST_CASE("taking bytes wipes where they came from") {
         std::array<std::uint8_t, 32> source;
         source.fill(7);
