@@ -362,6 +362,12 @@ bool Buckets::serves(crypto::ClassId cls, Time received) const {
 }
 
 Time Buckets::swept_to(crypto::ClassId cls) const { return impl_->swept_to(cls); }
+std::size_t Buckets::stuck() const {
+    std::size_t count = 0;
+    for (const auto& [cls, c] : impl_->classes) count += c.undead;
+    return count;
+}
+
 void Buckets::clock_accepted() { impl_->clock_accepted(); }
 
 Time Buckets::next_deadline() const {

@@ -68,6 +68,8 @@ public:
     /// The latest T, at most now, such that no bucket of the class with DEADLINE <= T exists any more, key or file. Before every T while a
     /// file is there whose deadline nobody knows.
     Time swept_to(crypto::ClassId cls) const;
+    /// Buckets that are due and whose key could not be overwritten so far.
+    std::size_t stuck() const;
     /// After a clock that was wrong: no bucket is written any more that exists now, and each ends at its deadline or its lifetime from now,
     /// whichever comes first.
     void clock_accepted();

@@ -51,7 +51,7 @@ constexpr std::array table{
     EVENT(sweep_alarm, "a bucket could not be made, read, shortened or destroyed",
           FieldSpec{word, "problem", "which of them"}, bucket_class, bucket_number),
     EVENT(clock_alarm, "the clock is in doubt, and nothing is destroyed by it; see `lethectl clock accept`",
-          FieldSpec{word, "problem", "went_back, jumped or waiting for synchronisation"}),
+          FieldSpec{word, "problem", "clock_went_back, clock_jumped or clock_not_synchronised"}),
     EVENT(clock_accepted, "the operator declared the clock right"),
     EVENT(letterbox_full, "a message for an absent account was refused", who,
           FieldSpec{peer, "peer", "its sender"}, FieldSpec{word, "limit", "which limit"}),

@@ -22,6 +22,7 @@ protected:
     void account_unchanged(const xmpp::BareJid& account, admin::Change change) override;
     std::expected<void, admin::Failure> may_sweep() const override { return sweeper_.may_sweep(); }
     void sweep_extra() override;
+    std::size_t stuck_buckets() const override { return core_.env.buckets.stuck(); }
     void status_extra(admin::Facts& facts) override;
 
 private:

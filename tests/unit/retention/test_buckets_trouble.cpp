@@ -32,6 +32,7 @@ TEST_SUITE("retention/buckets in trouble") {
             CHECK(w.sweep() == 0);
         }
         REQUIRE(w.alarmed(Alarm::key_not_destroyed, due));
+        CHECK(w.buckets->stuck() == 1);
         CHECK_FALSE(w.buckets->current(ClassId::archive));
         CHECK(w.readable().empty());
         CHECK_FALSE(w.buckets->find(later));

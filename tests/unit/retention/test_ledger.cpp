@@ -118,7 +118,7 @@ TEST_SUITE("retention/ledger") {
         r.ledger->append(PolicyInForce{policy_a});
         CHECK(r.text().starts_with(whole));
         CHECK(faults(r.text()).empty());
-        CHECK(events(r.path) == Names{"begin", "server_start", "repaired 19", "policy_in_force"});
+        CHECK(events(r.path) == Names{"begin", "server_start", "repaired 18", "policy_in_force"});
     }
 
     TEST_CASE("a signed line that lacks nothing but its end is kept") {

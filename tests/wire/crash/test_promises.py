@@ -42,8 +42,7 @@ class Promises(unittest.TestCase):
         self.addCleanup(self.server.remove)
         self.alice, self.bob, self.friend = (pool.pop() for _ in range(3))
         self.clock_file = self.server.directory / "faketime"
-        self.offset = 0
-        self.set_clock(0)
+        self.set_clock(10 * DAY)  # the certificate is of today, and the clock is to go back
         self.server.environment = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock_file), "FAKETIME_NO_CACHE": "1",
                                    "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
         self.clients = []
