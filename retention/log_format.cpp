@@ -97,6 +97,36 @@ std::string value_of(const Field& field, const LogRules& rules, const Pseudonyms
     return {};
 }
 
+bool all_of(std::string_view value, std::string_view allowed) {
+    return !value.empty() && value.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+constexpr std::string_view digits_only = "0123456789";
+
+/// What inet_ntop writes, so that there is one way to write an address.
+bool is_address(std::string_view value) {
+    const std::string text(value);
+    std::array<std::uint8_t, 16> ip{};
+    std::array<char, INET6_ADDRSTRLEN> again{};
+    const int family = value.find(':') == std::string_view::npos ? AF_INET : AF_INET6;
+    return ::inet_pton(family, text.c_str(), ip.data()) == 1 &&
+           ::inet_ntop(family, ip.data(), again.data(), again.size()) != nullptr && text == again.data();
+}
+
+/// What network() writes: an address without what lies behind the slash.
+bool is_network(std::string_view value) {
+    const std::size_t slash = value.find('/');
+    if (slash == std::string_view::npos || !is_address(value.substr(0, slash))) return false;
+    Address address{.v6 = value.find(':') != std::string_view::npos};
+    const std::string text(value.substr(0, slash));
+    return ::inet_pton(address.v6 ? AF_INET6 : AF_INET, text.c_str(), address.ip.data()) == 1 && network(address) == value;
+}
+
+/// A word of the program: never an address, though its characters would do for one.
+bool is_word(std::string_view value) {
+    return all_of(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") && !is_address(value);
+}
+
 bool is_pseudonym(std::string_view value) {
     return value.size() == pseudonym_digits + 1 && value.front() == '~' &&
            value.find_first_not_of("0123456789abcdef", 1) == std::string_view::npos;
@@ -190,19 +220,27 @@ bool permitted(const LogLine& line, const LogRules& rules) {
     for (const auto& [key, value] : line.fields) {
         const auto slots = spec(line.event).fields();
         const auto slot = std::ranges::find(slots, key, &FieldSpec::name);
-        if (slot == slots.end()) continue;  // only `undeclared` is no slot, and it is a number
-        const bool pseudonym = is_pseudonym(value);
-        const bool network = slot->kind == FieldKind::address && value.find('/') != std::string_view::npos;
-        switch (treatment_of(slot->kind, rules)) {
+        // Only `undeclared` is no slot, and it is a number.
+        const FieldKind kind = slot == slots.end() ? FieldKind::count : slot->kind;
+        if (kind == FieldKind::count || kind == FieldKind::port) {
+            if (!all_of(value, digits_only)) return false;
+            continue;
+        }
+        if (kind == FieldKind::word) {
+            if (!is_word(value)) return false;
+            continue;
+        }
+        switch (treatment_of(kind, rules)) {
             case Treatment::none:
                 return false;
             case Treatment::full:
+                if (kind == FieldKind::address && !is_address(value) && !is_network(value) && !is_pseudonym(value)) return false;
                 break;
             case Treatment::network:
-                if (!network) return false;
+                if (!is_network(value)) return false;
                 break;
             case Treatment::pseudonym:
-                if (!pseudonym) return false;
+                if (!is_pseudonym(value)) return false;
                 break;
         }
     }

@@ -170,6 +170,10 @@ TEST_SUITE("retention/log line") {
         CHECK_FALSE(may("address=192.0.2.0/24", all(Treatment::pseudonym)));
         CHECK(may("address=192.0.2.0/24 account=~0123456789abcdef", all(Treatment::full)));
         CHECK_FALSE(may("address=192.0.2.0/24", all(Treatment::none)));
+        for (const char* planted : {"mechanism=192.0.2.7", "mechanism=2001:db8::7", "mechanism=alice@chat.example", "undeclared=alice"})
+            CHECK_FALSE(may(planted, all(Treatment::full)));
+        for (const char* planted : {"address=alice/24", "address=192.0.2.7/24", "address=192.0.2.0/16", "address=2001:db8::7/48"})
+            CHECK_FALSE(may(planted, network));
         CHECK(may("mechanism=PLAIN undeclared=1", all(Treatment::none)));
     }
 
