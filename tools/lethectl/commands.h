@@ -50,4 +50,13 @@ enum class PageKind { text, markdown, html };
 int render_policy(const Common& common, PageKind kind, const std::string& file);
 int show_catalogue(const Common& common);
 
+struct AuditOptions {
+    std::string directory;
+    std::string policy_file;  ///< empty: the one that stands in the directory
+    std::string key;          ///< the ledger's, as published; empty: the one that the ledger names
+    std::string html_file;    ///< empty: no page
+    std::string at;           ///< when a copy was made; empty: now
+};
+int audit_directory(const AuditOptions& options, bool json);
+
 }  // namespace lethe::lethectl

@@ -16,6 +16,7 @@ struct Line {
     Common common;
     InitOptions init;
     LedgerOptions ledger;
+    AuditOptions audit;
     std::string config_dir;
     std::string account;
     std::string file, other_file;
@@ -170,6 +171,21 @@ void add_ledger(CLI::App& app, Line& line) {
             "lethectl clock accept", [&line] { return accept_clock(line.common); });
 }
 
+void add_audit(CLI::App& app, Line& line) {
+    auto* sub = command(app, line, "audit",
+                        "Hold a data directory against its policy, without any key of the server: live, or a copy of it. Exit status 0 only "
+                        "if all holds.",
+                        "lethectl audit /var/lib/lethe --policy policy.toml --html audit.html",
+                        [&line] { return audit_directory(line.audit, line.common.json); });
+    sub->add_option("DIR", line.audit.directory, "the data directory")->required()->type_name("");
+    sub->add_option("--policy", line.audit.policy_file, "the published policy; default: the one that stands in the directory, as the server left it")->type_name("FILE");
+    sub->add_option("--key", line.audit.key, "the ledger's published key; default: the one that the ledger names, which proves less")->type_name("K");
+    sub->add_option("--html", line.audit.html_file, "write the report as one page, too")->type_name("FILE");
+    sub->add_option("--at", line.audit.at, "when the copy was made, as 2026-11-22T18:54:00Z: deadlines are judged as of then; default: now")
+        ->type_name("TIME");
+    add_json(sub, line);
+}
+
 /// CLI11 has an exit code for each kind of mistake; ours is one.
 int parse(CLI::App& app, int argc, char** argv) {
     try {
@@ -197,6 +213,7 @@ int run(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber);
     add_init(app, line);
     add_account(app, line);
+    add_audit(app, line);
     add_rest(app, line);
     add_ledger(app, line);
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tools/audit/audit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "retention/ledger_verify.h"
+#include "store/store.h"
+#include "tools/audit/buckets.h"
+#include "tools/audit/deadlines.h"
+#include "tools/audit/logs.h"
+
+namespace lethe::audit {
+
+namespace {
+
+constexpr int looks = 3;
+constexpr std::size_t most_environments = 20'000, most_given_up = 8;
+constexpr std::size_t most_ledger = std::size_t{256} << 20;  // a line a minute and class for a century is less
+constexpr std::size_t most_lock = 64 << 10;                  // LMDB's holds some hundred readers
+
+/// Up to `most` bytes; nothing if it cannot be read.
+std::optional<std::string> read_up_to(int fd, std::size_t most) {
+    std::string out;
+    std::array<char, 65536> chunk;
+    while (out.size() < most) {
+        const auto n = ::read(fd, chunk.data(), std::min(chunk.size(), most - out.size()));
+        if (n < 0) return std::nullopt;
+        if (n == 0) break;
+        out.append(chunk.data(), static_cast<std::size_t>(n));
+    }
+    return out;
+}
+
+/// One look at everything.
+class Look {
+public:
+    Look(const Options& options, Time now, bool live) : options_(options), now_(now) {
+        report_.live = live;
+        report_.at = now;
+    }
+
+    std::expected<Report, int> all() {
+        auto tree = list_tree(options_.directory, report_.findings);
+        if (!tree) return std::unexpected(tree.error());
+        tree_ = std::move(*tree);
+        count(Check::catalogue, tree_.entries.size(), "names");
+        count(Check::permissions, tree_.entries.size(), "names");
+        for (const char* needed : {"state.mdb", "keyring", "buckets"})
+            if (!tree_.find(needed) && !misplaced(needed))
+                report_.findings.add({Check::whole, needed, "", "is missing", "check that this is a data directory of Lethe, and find out who removed it"});
+        steps_ = static_cast<std::size_t>(std::ranges::count_if(tree_.entries, [](const Entry& e) { return (e.mode & S_IFMT) == S_IFREG; }));
+        // The ledger first: what it says only grows, so what is looked at later cannot contradict an older line.
+        ledger();
+        for (const auto& entry : tree_.entries) look_at(entry);
+        for (const auto& bucket : buckets_) check_span(bucket, options_.policy, now_, swept_, report_.findings);
+        if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, report_.findings);
+        summary();
+        return std::move(report_);
+    }
+
+private:
+    void count(Check check, std::uint64_t number, std::string_view unit) {
+        report_.examined[static_cast<std::size_t>(check)] += number;
+        report_.unit[static_cast<std::size_t>(check)] = unit;
+    }
+
+    /// It was found, and is a finding already, but not as what it should be.
+    bool misplaced(std::string_view path) const {
+        return std::ranges::any_of(report_.findings.list(), [&](const Finding& f) { return f.place == path; });
+    }
+
+    void look_at(const Entry& entry) {
+        if (entry.regular()) {
+            if (options_.progress) options_.progress(done_, steps_, entry.path);
+            ++done_;
+        }
+        switch (entry.kind) {
+            case Kind::state:
+                if (auto inside = environment(entry)) state_ = check_state(entry, std::move(*inside), report_.findings);
+                break;
+            case Kind::bucket:
+                if (auto inside = environment(entry)) {
+                    buckets_.push_back(check_bucket(entry, std::move(*inside), report_.findings));
+                    if (const auto& info = buckets_.back().info)
+                        report_.stored.push_back({std::string(store::format::class_directory(entry.cls)), entry.path, info->span, entry.stored});
+                }
+                break;
+            case Kind::keyring:
+                keyring_ = read_keyring(tree_, entry, report_.findings);
+                count(Check::keys, keyring_->slots, "slots");
+                break;
+            case Kind::lock:
+            case Kind::clock:
+            case Kind::environment_lock:
+                small_file(entry);
+                break;
+            case Kind::log_file:
+                count(Check::log, check_log_file(tree_, entry, options_.policy, now_, report_), "lines");
+                break;
+            default:
+                break;
+        }
+    }
+
+    std::optional<EnvironmentSeen> environment(const Entry& entry) {
+        if (++environments_ > most_environments || given_up_ > most_given_up) {
+            if (!std::exchange(stopped_, true))
+                report_.findings.add({Check::whole, entry.path, "", "and what follows was not read: there are too many files, or too many that stop their readers",
+                                      "remove what does not belong there, and audit again"});
+            return std::nullopt;
+        }
+        auto inside = read_environment(tree_, entry, report_.live);
+        if (inside.state == EnvironmentSeen::State::not_read && inside.code == ENOENT && report_.live) return std::nullopt;
+        if (inside.state == EnvironmentSeen::State::gave_up) ++given_up_;
+        count(Check::whole, 1, "environments");
+        std::uint64_t rows = 0;
+        for (const auto& table : inside.tables) rows += table.rows;
+        count(Check::sealed, rows, "rows");
+        return inside;
+    }
+
+    /// Whether a small file that only programs read holds what it may.
+    static bool right_content(Kind kind, const std::string& text) {
+        if (kind == Kind::lock) return text == "running\n" || text == "closed.\n";
+        // "TIME BASE BOOT": decimal numbers and the name of a start of the machine.
+        if (kind == Kind::clock) return text.size() <= 128 && text.find_first_not_of("0123456789abcdef- \n") == std::string::npos;
+        return text.size() <= most_lock && !find_text(as_bytes(text));
+    }
+
+    void small_file(const Entry& entry) {
+        const auto file = tree_.open(entry);
+        if (!file) return;
+        const auto text = read_up_to(file->fd(), most_lock + 1);
+        if (!text || !right_content(entry.kind, *text))
+            report_.findings.add({Check::catalogue, entry.path, "", "holds something else than it may", "stop the server, remove it, and start again"});
+    }
+
+    void ledger() {
+        const Entry* const entry = tree_.find(retention_ledger);
+        if (!entry) {
+            ledger_missing_ = !misplaced(retention_ledger);
+            return;
+        }
+        if (entry->size > most_ledger) {
+            report_.findings.add({Check::ledger, entry->path, "", "is larger than any ledger and was not read", "find out who changed it"});
+            return;
+        }
+        const auto file = tree_.open(*entry);
+        auto text = file ? read_up_to(file->fd(), most_ledger) : std::nullopt;
+        if (!text) {
+            report_.findings.add({Check::whole, entry->path, "", "cannot be read", "run the audit as the directory's owner or as root"});
+            return;
+        }
+        // A running server may be in the middle of a line.
+        if (report_.live) text->resize(text->rfind('\n') + 1);
+        const auto named = retention::key_in_ledger(*text);
+        const auto key = options_.key ? options_.key : named;
+        report_.key_name = key ? crypto::to_string(*key) : "";
+        if (!key) {
+            report_.findings.add({Check::ledger, entry->path, "line 1", "does not begin as a ledger does", "find out who changed it"});
+            return;
+        }
+        if (!options_.key)
+            report_.notes.push_back("The ledger was verified with the key that it names itself; --key with the published key (lethectl ledger key) tells whose it is.");
+        const auto verified = retention::verify_ledger(*text, *key);
+        count(Check::ledger, verified.lines, "lines");
+        swept_ = verified.swept_to;
+        for (const auto& finding : verified.findings)
+            report_.findings.add({Check::ledger, entry->path, "line " + std::to_string(finding.line), finding.text, "find out who changed it; the lines before this one hold"});
+        for (const auto& word : verified.alarms) report_.notes.push_back("The ledger holds the alarm " + word + ".");
+        for (const auto& [cls, to] : verified.swept_to)
+            if (to > now_ + grace)
+                report_.findings.add({Check::ledger, entry->path, "", "says that " + cls + " was swept up to " + to_text(to) + ", which is to come", "check the clock"});
+    }
+
+    void summary() {
+        const bool used = !state_ || !state_->high_water.empty();
+        if (ledger_missing_ && used)
+            report_.findings.add({Check::ledger, std::string(retention_ledger), "", "is missing", "find out who removed it; the server begins a new one"});
+        else if (ledger_missing_)
+            report_.notes.push_back("There is no ledger: no server has stored anything here yet.");
+        count(Check::deadlines, report_.stored.size(), "spans");
+        count(Check::whole, 0, "environments");
+        count(Check::sealed, 0, "rows");
+        count(Check::keys, 0, "slots");
+        count(Check::ledger, 0, "lines");
+        count(Check::log, 0, "lines");
+        if (state_) report_.accounts = state_->inside.accounts.size();
+    }
+
+    static constexpr std::string_view retention_ledger = "ledger.jsonl";
+    const Options& options_;
+    const Time now_;
+    Report report_;
+    Tree tree_;
+    std::optional<StateSeen> state_;
+    std::optional<KeyringSeen> keyring_;
+    std::vector<BucketSeen> buckets_;
+    SweptTo swept_;
+    std::size_t steps_ = 0, done_ = 0, environments_ = 0, given_up_ = 0;
+    bool stopped_ = false, ledger_missing_ = false;
+};
+
+/// Whether a server holds the directory's lock. Never waits for what may stand in the lock's place.
+bool in_use(const std::filesystem::path& directory) {
+    struct stat st {};
+    return ::lstat((directory / "lock").c_str(), &st) == 0 && S_ISREG(st.st_mode) && store::Store::in_use(directory);
+}
+
+}  // namespace
+
+std::expected<std::optional<retention::PolicyStanding>, std::string> standing_policy(const std::filesystem::path& directory) {
+    Findings unheeded;
+    const auto tree = list_tree(directory, unheeded);
+    if (!tree)
+        return std::unexpected(directory.string() + " cannot be read (" + std::generic_category().message(tree.error()) +
+                               "): name a data directory, and run the audit as its owner or as root");
+    const Entry* const entry = tree->find("state.mdb");
+    if (!entry) return std::nullopt;
+    const auto inside = read_environment(*tree, *entry, in_use(directory));
+    for (const auto& row : inside.plain) {
+        if (row.table != "policy" || as_text(row.key) != store::format::key_standing) continue;
+        auto standing = retention::PolicyStanding::decode(row.value);
+        if (!standing) return std::unexpected((directory / "state.mdb").string() + " holds a policy that cannot be read: name the published one with --policy");
+        return std::optional(std::move(*standing));
+    }
+    return std::nullopt;
+}
+
+std::expected<Report, std::string> run(const Options& wanted) {
+    Options options = wanted;
+    std::string other;
+    if (const auto standing = standing_policy(options.directory); standing && *standing) {
+        auto now_standing = **standing;
+        now_standing.advance(options.at ? *options.at : retention::SystemClock().now());
+        const auto& announced = now_standing.announced();
+        if (announced && announced->policy.text == options.policy.text)
+            options.policy = now_standing.in_force();
+        else if (now_standing.in_force().text != options.policy.text)
+            other = "says that another policy is in force than the one that was named";
+    }
+    const auto look = [&]() -> std::expected<Report, std::string> {
+        const Time now = options.at ? *options.at : retention::SystemClock().now();
+        auto report = Look(options, now, in_use(options.directory)).all();
+        if (!report)
+            return std::unexpected(options.directory.string() + " cannot be read (" + std::generic_category().message(report.error()) +
+                                   "): name a data directory, and run the audit as its owner or as root");
+        return std::move(*report);
+    };
+    auto report = look();
+    for (int i = 1; report && report->live && !report->holds() && i < looks; ++i) {
+        const timespec moment{.tv_sec = 1, .tv_nsec = 0};
+        ::nanosleep(&moment, nullptr);
+        auto again = look();
+        if (!again) return again;
+        report->findings.keep_common(again->findings);
+        again->findings = std::move(report->findings);
+        report = std::move(again);
+    }
+    if (!report) return report;
+    if (!other.empty())
+        report->findings.add({Check::catalogue, "state.mdb", "table policy", other, "name the policy that was published last; if it is, the server has not read it yet, or obeys another"});
+    report->directory = options.directory.string();
+    report->policy_name = options.policy_name;
+    report->policy_digest = retention::to_hex(retention::digest_of(wanted.policy.text));
+    report->at_given = options.at.has_value();
+    return report;
+}
+
+}  // namespace lethe::audit

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "tools/audit/deadlines.h"
+
+#include <algorithm>
+
+#include "retention/log_format.h"
+
+namespace lethe::audit {
+
+using retention::Keep;
+
+namespace {
+
+constexpr Time second = 1'000'000;
+constexpr Time most_time = Time{253'402'300'800} * second;  // the year 10000: sums of such times do not overflow
+
+Time width(const Keep& keep) { return std::max(second, keep.micros / 24); }
+
+}  // namespace
+
+std::optional<Keep> keep_of(const retention::Policy& policy, crypto::ClassId cls) {
+    switch (cls) {
+        case crypto::ClassId::archive:
+            return policy.archive;
+        case crypto::ClassId::letterbox:
+            return policy.letterbox;
+        case crypto::ClassId::subscriptions:
+            return policy.subscriptions;
+    }
+    const auto chosen = crypto::choice_micros(cls);
+    if (!chosen) return std::nullopt;
+    // Of a choice that is offered no more, what was stored under it stays until its own end.
+    if (!policy.archive.stored() || (!policy.archive.unlimited && policy.archive.micros < *chosen)) return policy.archive;
+    return Keep{.micros = *chosen};
+}
+
+std::optional<std::string> span_fault(const store::BucketSpan& span, const Keep& keep, Time now) {
+    const bool endless = span.deadline == store::no_deadline;
+    if (span.start < 0 || span.start > span.end || span.end > most_time || (!endless && span.deadline > most_time) ||
+        (!endless && span.deadline < span.start))
+        return "has no possible span";
+    if (!endless && span.deadline + grace < now) return "should have been destroyed by " + to_text(span.deadline);
+    if (!keep.stored()) return "belongs to a class of which the policy stores nothing";
+    if (keep.unlimited) return std::nullopt;
+    if (endless) return "has no deadline, and the policy keeps its class for " + retention::to_string(keep);
+    const bool as_made = span.deadline <= span.start + keep.micros;
+    const bool shortened = span.deadline <= span.end + keep.micros && span.end - span.start != width(keep);
+    if ((as_made || shortened) && span.deadline <= now + keep.micros + grace) return std::nullopt;
+    return "is to stay until " + to_text(span.deadline) + ", longer than the " + retention::to_string(keep) +
+           " of the policy allow for what arrived from " + to_text(span.start) + " to " + to_text(span.end);
+}
+
+std::string to_text(Time time) {
+    auto text = retention::log_time(time);  // 2026-11-22T18:54:00Z
+    if (text.size() != 20) return text;
+    text[10] = ' ';
+    return text.substr(0, 19) + " UTC";
+}
+
+}  // namespace lethe::audit

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "crypto/secret.h"
+#include "server/xmpp/datetime.h"
+#include "tools/audit/audit.h"
+#include "tools/audit/escape.h"
+#include "tools/audit/output.h"
+#include "tools/lethectl/commands.h"
+#include "tools/lethectl/terminal.h"
+
+namespace lethe::lethectl {
+namespace {
+
+/// One line on standard error that draws itself again; nothing unless that is a terminal.
+class Progress {
+public:
+    Progress() : shown_(isatty(STDERR_FILENO) == 1) {}
+    ~Progress() {
+        if (begun_) std::fputs("\r\x1b[K", stderr);
+    }
+    Progress(const Progress&) = delete;
+    void operator()(std::size_t done, std::size_t of, std::string_view what) {
+        if (!shown_ || of == 0) return;
+        constexpr std::size_t width = 24, name = 40;
+        const auto filled = done * width / of;
+        const std::string bar = std::string(filled, '#') + std::string(width - filled, '.');
+        std::fprintf(stderr, "\r[%s] %zu of %zu  %.*s\x1b[K", bar.c_str(), done, of, static_cast<int>(name), audit::printable(what).c_str());
+        begun_ = true;
+    }
+
+private:
+    bool shown_, begun_ = false;
+};
+
+/// Beside it first, so that an old page is never half overwritten.
+std::expected<void, std::string> write_page(const std::string& path, const std::string& page) {
+    const auto failed = [&](int code) {
+        return std::unexpected(path + " cannot be written (" + std::strerror(code) + "); name another file with --html");
+    };
+    const std::string fresh = path + ".new";
+    ::unlink(fresh.c_str());
+    const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) return failed(errno);
+    std::string_view left = page;
+    while (!left.empty()) {
+        const auto n = ::write(fd, left.data(), left.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            const int code = errno;
+            ::close(fd);
+            ::unlink(fresh.c_str());
+            return failed(code);
+        }
+        left.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (::close(fd) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) return failed(errno);
+    return {};
+}
+
+int wrong(std::string text) { return fail({admin::Status::usage, std::move(text)}); }
+
+}  // namespace
+
+int audit_directory(const AuditOptions& wanted, bool json) {
+    if (const auto ready = crypto::initialise(); !ready) return fail({admin::Status::system, ready.error()});
+    audit::Options options{.directory = wanted.directory, .policy_name = wanted.policy_file};
+    struct stat st {};
+    if (stat(wanted.directory.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) return wrong(wanted.directory + " is not a directory; name a data directory");
+    if (wanted.policy_file.empty()) {
+        auto standing = audit::standing_policy(wanted.directory);
+        if (!standing) return fail({admin::Status::system, standing.error()});
+        if (!*standing) return wrong("no policy stands in " + wanted.directory + "; name the published one with --policy FILE");
+        options.policy = (*standing)->in_force();
+        options.policy_name = "the one that stands in the directory";
+    } else {
+        auto policy = retention::load_policy(wanted.policy_file);
+        if (!policy) {
+            report(policy.error());
+            return wrong(wanted.policy_file + " is not a valid policy; name the published one with --policy");
+        }
+        options.policy = std::move(*policy);
+    }
+    if (!wanted.key.empty()) {
+        options.key = crypto::parse_ledger_key(wanted.key);
+        if (!options.key) return wrong("--key takes the 64 hexadecimal digits that lethectl ledger key prints");
+    }
+    if (!wanted.at.empty()) {
+        options.at = xmpp::parse_datetime(wanted.at);
+        if (!options.at) return wrong("--at takes a time such as 2026-11-22T18:54:00Z: when the copy was made");
+    }
+    std::expected<audit::Report, std::string> found;
+    {
+        Progress progress;
+        options.progress = [&](std::size_t done, std::size_t of, std::string_view what) { progress(done, of, what); };
+        found = audit::run(options);
+    }
+    if (!found) return fail({admin::Status::system, found.error()});
+    if (!wanted.html_file.empty())
+        if (const auto written = write_page(wanted.html_file, audit::as_html(*found)); !written) return fail({admin::Status::system, written.error()});
+    auto text = json ? audit::as_json(*found) : audit::as_text(*found, [](std::string_view part) { return heading(part); });
+    while (text.ends_with('\n')) text.pop_back();
+    result(text);
+    return found->holds() ? 0 : 1;
+}
+
+}  // namespace lethe::lethectl
