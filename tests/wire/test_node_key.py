@@ -79,7 +79,8 @@ class NodeKey(unittest.TestCase):
         self.assertIn("lethe-node-key", said)
         (server.config_dir / "node.key").rename(credentials / "lethe-node-key")
         (credentials / "lethe-node-key").chmod(0o440)
-        self.starts(server, env={**os.environ, "CREDENTIALS_DIRECTORY": str(credentials)})
+        server.environment["CREDENTIALS_DIRECTORY"] = str(credentials)
+        self.starts(server)
 
     def test_a_passphrase_for_a_key_that_has_none_is_refused(self):
         server = self.server("file")
