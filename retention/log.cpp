@@ -205,7 +205,8 @@ struct Log::Impl {
         const Time now = clock->now();
         change_files([&](Kept& kept) {
             const auto& span = kept.file.span;
-            if (kept.deadline != store::no_deadline) shorten(kept, std::min(span.end, now), now + (kept.deadline - span.start));
+            // Lines of the wrong clock's time stay within the file's span, which its name says.
+            if (kept.deadline != store::no_deadline) shorten(kept, span.end, now + (kept.deadline - span.start));
         });
     }
 

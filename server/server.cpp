@@ -205,7 +205,11 @@ std::expected<void, std::string> Server::Impl::open_network() {
 }
 
 void Server::Impl::reload() {
-    policies->reload();
+    // What the next start would refuse is refused now.
+    if (const auto fine = admin::check_permissions(config); fine)
+        policies->reload();
+    else
+        log->write(retention::Event::policy_problem);
     auto tls = net::TlsContext::load(tls_options(config));
     if (!tls) return log->write(retention::Event::certificate_problem);
     clients->tls = std::move(*tls);

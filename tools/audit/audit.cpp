@@ -37,6 +37,12 @@ std::optional<std::string> read_up_to(int fd, std::size_t most) {
     return out;
 }
 
+/// The file of a bucket without anybody's rows, after a kill.
+struct Begun {
+    const Entry* entry = nullptr;
+    EnvironmentSeen inside;
+};
+
 /// One look at everything.
 class Look {
 public:
@@ -57,7 +63,9 @@ public:
         steps_ = static_cast<std::size_t>(std::ranges::count_if(tree_.entries, [](const Entry& e) { return (e.mode & S_IFMT) == S_IFREG; }));
         // The ledger first: what it says only grows, so what is looked at later cannot contradict an older line.
         ledger();
+        killed_ = was_killed();
         for (const auto& entry : tree_.entries) look_at(entry);
+        half_made_buckets();
         for (const auto& bucket : buckets_) check_span(bucket, options_.policy, now_, swept_, report_.findings);
         if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, report_.findings);
         summary();
@@ -86,6 +94,10 @@ private:
                 break;
             case Kind::bucket:
                 if (auto inside = environment(entry)) {
+                    if (killed_ && is_empty(*inside)) {
+                        begun_.push_back({&entry, std::move(*inside)});
+                        break;
+                    }
                     buckets_.push_back(check_bucket(entry, std::move(*inside), report_.findings));
                     if (const auto& info = buckets_.back().info)
                         report_.stored.push_back({std::string(store::format::class_directory(entry.cls)), entry.path, info->span, entry.stored});
@@ -105,6 +117,36 @@ private:
                 break;
             default:
                 break;
+        }
+    }
+
+    /// No account's row in it, and nothing else that does not belong there.
+    static bool is_empty(const EnvironmentSeen& inside) {
+        return inside.state == EnvironmentSeen::State::whole && inside.odd_in_all == 0 && !inside.text_between &&
+               std::ranges::all_of(inside.tables, [](const TableSeen& t) { return t.known && (t.rows == 0 || t.name == "info"); });
+    }
+
+    /// Whether the last server that used the directory was killed: it may have been making a bucket.
+    bool was_killed() const {
+        const Entry* const lock = tree_.find("lock");
+        if (report_.live || !lock || lock->kind != Kind::lock) return false;
+        const auto file = tree_.open(*lock);
+        const auto text = file ? read_up_to(file->fd(), most_lock) : std::nullopt;
+        return text && *text == "running\n";
+    }
+
+    /// A bucket has its tables first, then the row that names it, then its key; before that, nobody can have written to it.
+    void half_made_buckets() {
+        for (auto& begun : begun_) {
+            const Entry& entry = *begun.entry;
+            const auto owner = store::format::owner_of({entry.cls, entry.number});
+            const bool has_key = !keyring_ || !keyring_->read || std::ranges::any_of(keyring_->taken, [&](const SlotSeen& slot) {
+                return slot.part == store::format::Part::bucket && slot.owner == owner;
+            });
+            if (has_key)
+                buckets_.push_back(check_bucket(entry, std::move(begun.inside), report_.findings));
+            else
+                report_.notes.push_back(entry.path + " is empty and has no key: a server was killed while it made this bucket, and its next start removes it.");
         }
     }
 
@@ -159,6 +201,10 @@ private:
         }
         // A running server may be in the middle of a line.
         if (report_.live) text->resize(text->rfind('\n') + 1);
+        if (text->empty()) {
+            ledger_empty_ = true;
+            return;
+        }
         const auto named = retention::key_in_ledger(*text);
         const auto key = options_.key ? options_.key : named;
         report_.key_name = key ? crypto::to_string(*key) : "";
@@ -183,7 +229,10 @@ private:
         const bool used = !state_ || !state_->high_water.empty();
         if (ledger_missing_ && used)
             report_.findings.add({Check::ledger, std::string(retention_ledger), "", "is missing", "find out who removed it; the server begins a new one"});
-        else if (ledger_missing_)
+        else if (ledger_empty_ && used)
+            report_.findings.add({Check::ledger, std::string(retention_ledger), "", "is empty, and a server has stored something here",
+                                  "find out who emptied it; the server begins a new one"});
+        else if (ledger_missing_ || ledger_empty_)
             report_.notes.push_back("There is no ledger: no server has stored anything here yet.");
         count(Check::deadlines, report_.stored.size(), "spans");
         count(Check::whole, 0, "environments");
@@ -202,9 +251,10 @@ private:
     std::optional<StateSeen> state_;
     std::optional<KeyringSeen> keyring_;
     std::vector<BucketSeen> buckets_;
+    std::vector<Begun> begun_;
     SweptTo swept_;
     std::size_t steps_ = 0, done_ = 0, environments_ = 0, given_up_ = 0;
-    bool stopped_ = false, ledger_missing_ = false;
+    bool stopped_ = false, ledger_missing_ = false, ledger_empty_ = false, killed_ = false;
 };
 
 /// Whether a server holds the directory's lock. Never waits for what may stand in the lock's place.

@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "crypto/secret.h"
 #include "server/xmpp/datetime.h"
@@ -64,6 +66,12 @@ std::expected<void, std::string> write_page(const std::string& path, const std::
     return {};
 }
 
+bool lies_in(const std::filesystem::path& file, const std::filesystem::path& directory) {
+    std::error_code error;
+    const auto inner = std::filesystem::weakly_canonical(file, error), outer = std::filesystem::weakly_canonical(directory, error);
+    return !error && std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 int wrong(std::string text) { return fail({admin::Status::usage, std::move(text)}); }
 
 }  // namespace
@@ -71,6 +79,8 @@ int wrong(std::string text) { return fail({admin::Status::usage, std::move(text)
 int audit_directory(const AuditOptions& wanted, bool json) {
     if (const auto ready = crypto::initialise(); !ready) return fail({admin::Status::system, ready.error()});
     audit::Options options{.directory = wanted.directory, .policy_name = wanted.policy_file};
+    if (!wanted.html_file.empty() && lies_in(wanted.html_file, wanted.directory))
+        return wrong(wanted.html_file + " lies in the directory that is audited, and nothing there is changed; name a file elsewhere with --html");
     struct stat st {};
     if (stat(wanted.directory.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) return wrong(wanted.directory + " is not a directory; name a data directory");
     if (wanted.policy_file.empty()) {

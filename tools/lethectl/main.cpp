@@ -33,6 +33,8 @@ CLI::App* command(CLI::App& parent, Line& line, const char* name, const char* do
     return sub;
 }
 
+std::string not_empty(const std::string& given) { return given.empty() ? "an empty name names nothing" : ""; }
+
 void add_json(CLI::App* sub, Line& line) { sub->add_flag("--json", line.common.json, "print JSON"); }
 
 void add_init(CLI::App& app, Line& line) {
@@ -55,9 +57,11 @@ void add_init(CLI::App& app, Line& line) {
         ->type_name("FILE");
     sub->add_option("--config-dir", line.config_dir,
                     "where the key and the configuration go; default: the directory of --config")
-        ->type_name("DIR");
+        ->type_name("DIR")
+        ->check(not_empty);
     sub->add_option("--data-dir", line.init.data_dir, "where everything is stored")
         ->type_name("DIR")
+        ->check(not_empty)
         ->capture_default_str();
     sub->add_option("--node-key", line.init.node_key,
                     "\"file\": readable as it lies there; \"passphrase\": sealed by one, which lethed asks for at each start")
@@ -180,7 +184,7 @@ void add_audit(CLI::App& app, Line& line) {
     sub->add_option("DIR", line.audit.directory, "the data directory")->required()->type_name("");
     sub->add_option("--policy", line.audit.policy_file, "the published policy; default: the one that stands in the directory, as the server left it")->type_name("FILE");
     sub->add_option("--key", line.audit.key, "the ledger's published key; default: the one that the ledger names, which proves less")->type_name("K");
-    sub->add_option("--html", line.audit.html_file, "write the report as one page, too")->type_name("FILE");
+    sub->add_option("--html", line.audit.html_file, "write the report as one page, too")->type_name("FILE")->check(not_empty);
     sub->add_option("--at", line.audit.at, "when the copy was made, as 2026-11-22T18:54:00Z: deadlines are judged as of then; default: now")
         ->type_name("TIME");
     add_json(sub, line);
