@@ -65,6 +65,12 @@ def a_ledger_that_is_missing(data, random, base):
     return {"ledger.jsonl"}
 
 
+@edit
+def a_ledger_emptied(data, random, base):
+    (data / "ledger.jsonl").write_bytes(b"")
+    return {"ledger.jsonl"}
+
+
 # Log ------------------------------------------------------------------------------------------------------------------
 
 def add_line(data, random, make):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """No false alarm: the audit of a directory in use, stopped, killed, and copied while in use finds nothing; and it changes nothing."""
 import hashlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 import unittest
 
+import lmdb
 from base import POLICY, audit, told, until
 from lethe_test import Client, Server
 from lethe_test.server import LETHECTL
@@ -52,6 +54,34 @@ class Untouched(unittest.TestCase):
         self.server.stop()
         before = self.digests()
         self.assert_clean()
+        self.assertEqual(before, self.digests())
+
+    def test_a_bucket_whose_making_a_kill_cut_short(self):
+        self.server.start()
+        self.talk().leaves()
+        self.server.stop()
+        (self.server.data / "lock").write_bytes(b"running\n")
+        file = self.server.data / "buckets" / "archive" / "99.mdb"
+        old = os.umask(0o077)
+        self.addCleanup(os.umask, old)
+        with lmdb.open(str(file), subdir=False, max_dbs=8) as env:
+            for name in (b"entries", b"heads", b"info"):
+                env.open_db(name)
+        report = self.assert_clean()
+        self.assertTrue(any("99.mdb" in note for note in report["notes"]))
+        with lmdb.open(str(file), subdir=False, max_dbs=8) as env, env.begin(write=True) as txn:
+            txn.put(b"k" * 22, b"v" * 1100, db=env.open_db(b"entries", txn))
+        self.assertIn("99.mdb", told(audit(self.server.data, self.policy)), "somebody's row is in it, so it was in use")
+
+    def test_the_page_is_not_written_into_the_directory(self):
+        self.server.start()
+        self.talk().leaves()
+        self.server.stop()
+        before = self.digests()
+        for page in ("state.mdb", "page.html", "../data/page.html", ""):
+            done = subprocess.run([str(LETHECTL), "audit", str(self.server.data), "--policy", str(self.policy), "--html",
+                                   page and str(self.server.data / page)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(2, done.returncode, done.stdout)
         self.assertEqual(before, self.digests())
 
     def test_against_the_policy_that_stands_in_the_directory(self):
