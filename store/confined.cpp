@@ -33,7 +33,7 @@ constexpr int sealed_calls[] = {
     SCMP_SYS(futex),  SCMP_SYS(madvise),      SCMP_SYS(rt_sigreturn),   SCMP_SYS(rt_sigprocmask), SCMP_SYS(close),
     SCMP_SYS(getpid), SCMP_SYS(gettid),       SCMP_SYS(clock_gettime),  SCMP_SYS(getrandom),     SCMP_SYS(restart_syscall),
     SCMP_SYS(sched_yield), SCMP_SYS(pread64), SCMP_SYS(read),           SCMP_SYS(lseek),         SCMP_SYS(tgkill),
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     // The sanitizers find out by a pipe of their own whether memory can be read.
     SCMP_SYS(pipe),   SCMP_SYS(pipe2),        SCMP_SYS(write),          SCMP_SYS(sigaltstack),
 #endif
@@ -107,7 +107,7 @@ void close_all_but(std::vector<int> kept) {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, limits.seconds);
     limit(RLIMIT_NOFILE, static_cast<rlim_t>(std::max(out, keep.empty() ? 0 : *std::ranges::max_element(keep))) + most_files);
-#ifndef __SANITIZE_ADDRESS__  // whose shadow is larger than any limit
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow is larger than any limit
     limit(RLIMIT_DATA, most_memory);
 #endif
     if (!confine(true, out) && limits.required) ::_exit(unconfined);

@@ -90,7 +90,7 @@ private:
         for (std::size_t i = 0; i < spans.size(); i += each) {
             auto whole = spans[i];
             for (std::size_t j = i; j < std::min(i + each, spans.size()); ++j) whole.deadline = std::max(whole.deadline, spans[j].deadline);
-            const bool past = whole.deadline + grace < now_;
+            const bool past = whole.deadline < now_ - grace;  // no deadline is the largest number
             out += std::string("<rect class=\"") + (past ? "past" : "bar") + "\" x=\"" + number(at(whole.start)) + "\" y=\"" + number(y) +
                    "\" height=\"" + number(bar) + "\" width=\"" + number(std::max(2.0, at(whole.deadline) - at(whole.start))) + "\"><title>" +
                    to_text(whole.start) + " to " + (whole.deadline == store::no_deadline ? "no deadline" : to_text(whole.deadline)) +
