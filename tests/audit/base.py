@@ -4,24 +4,16 @@ import json
 import pathlib
 import shutil
 import subprocess
-import time
 
 from lethe_test import Client, Server
 from lethe_test.client import LIMIT
 from lethe_test.server import LETHECTL
+from lethe_test.waiting import until
 
 POLICY = {
     "archive": {"keep": "24h"}, "letterbox": {"keep": "4s"}, "subscriptions": {"keep": "48h"},
     "log": {"keep": "24h", "address": "none", "account": "pseudonym", "peer": "none", "client": "none"},
 }
-
-
-def until(condition, what):
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not happen within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 def audit(data, policy, key=None, at=None, expect=(0, 1)):

@@ -10,8 +10,9 @@ import tomllib
 import unittest
 
 from lethe_test import SaslFailure, archive
-from lethe_test.client import LIMIT, Client
+from lethe_test.client import Client
 from lethe_test.server import REPOSITORY, Server
+from lethe_test.waiting import until
 
 INFO = "http://jabber.org/protocol/disco#info"
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -51,14 +52,6 @@ def field_kinds():
         if cells[2]:
             out[event][cells[2]] = cells[3]
     return out
-
-
-def until(condition, what):
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not come within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 class Example:

@@ -3,7 +3,7 @@
 import time
 
 from lethe_test import WireCase, archive, main
-from lethe_test.client import LIMIT
+from lethe_test.waiting import until
 
 SLOT = 4096
 CLASSES = ("archive", "letterbox", "subscriptions")
@@ -16,15 +16,6 @@ def bucket_files(server):
 def slots(server):
     data = (server.data / "keyring").read_bytes()
     return [data[at:at + SLOT] for at in range(0, len(data), SLOT)]
-
-
-def until(condition, what):
-    """Polls: the assertion is that it happens, not when."""
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not happen within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 class Expiry(WireCase):

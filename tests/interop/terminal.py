@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A terminal program in a tmux of its own: keys go in, the screen comes out."""
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -69,6 +70,12 @@ class Profanity:
     def see(self, text):
         wait_until(lambda: text in self.screen(), lambda: f"'{text}' on the screen:\n{self.screen()}\n"
                                                          f"the server said:\n{self.server.output()}")
+
+    def see_line(self, *texts):
+        """One line with all the texts in this order: what stands between them changes with Profanity's version."""
+        pattern = ".*".join(map(re.escape, texts))
+        wait_until(lambda: re.search(pattern, self.screen()), lambda: f"{texts} in one line of the screen:\n{self.screen()}\n"
+                                                                     f"the server said:\n{self.server.output()}")
 
     def window(self, command, *texts):
         """Types a command until its output shows all the texts: an answer may change with what is still on its way."""

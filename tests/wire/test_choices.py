@@ -4,19 +4,11 @@ import re
 import time
 
 from lethe_test import Account, WireCase, archive, main
-from lethe_test.client import LIMIT
 from lethe_test.commands import COMMANDS, DATA, RETENTION, choose_retention, command_iq, submitted
+from lethe_test.waiting import until
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
-
-
-def until(condition, what):
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not happen within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 class ChoiceCase(WireCase):

@@ -6,27 +6,15 @@ import hashlib
 import json
 import os
 import signal
-import time
 
 from lethe_test import WireCase, archive, main
-from lethe_test.client import LIMIT
 from lethe_test.template import ready_server
+from lethe_test.waiting import until
 
 INFO = "http://jabber.org/protocol/disco#info"
 DATA_POLICY, FIGURES, CONTACTS = "urn:xmpp:data-policy:0", "urn:x-lethe:policy:0", "http://jabber.org/network/serverinfo"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 BASE = {"archive": {"keep": "7d"}, "letterbox": {"keep": "7d"}, "change": {"notice": "1h"}, "service": {"languages": ["en", "de"]}}
-
-
-def until(condition, what):
-    limit = time.monotonic() + LIMIT
-    while True:
-        got = condition()
-        if got:
-            return got
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not come within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 class PolicyCase(WireCase):

@@ -6,25 +6,16 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 import unittest
 
 from lethe_test.client import LIMIT, Client
 from lethe_test.template import ready_server
+from lethe_test.waiting import until
 
 CALLS = "pwrite64,pwritev,fdatasync,fsync,msync,ftruncate"
 INFO = "http://jabber.org/protocol/disco#info"
 BASE = {"archive": {"keep": "7d"}, "letterbox": {"keep": "7d"}, "subscriptions": {"keep": "7d"}, "log": {"keep": "0"}, "change": {"notice": "1h"}}
 CHANGED = {"archive": {"keep": "30d"}, "letterbox": {"keep": "1d"}}
-
-
-def until(condition, what):
-    limit = time.monotonic() + LIMIT
-    while not (got := condition()):
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not come within {LIMIT:.0f} s")
-        time.sleep(0.02)
-    return got
 
 
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")

@@ -15,21 +15,13 @@ import unittest
 from lethe_test import Client, archive, ledger
 from lethe_test.client import LIMIT
 from lethe_test.template import ready_server
+from lethe_test.waiting import until
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 CLASSES = ("archive", "letterbox", "subscriptions")
 POLICY = {**{name: {"keep": "4s"} for name in CLASSES}, "log": {"keep": "4s"}}
 HOUR, DAY = 3600, 86400
 WRITES = "pwrite64,pwritev,ftruncate,unlink,unlinkat,rename,fsync,fdatasync,fallocate"
-
-
-def until(condition, what):
-    """Polls: the assertion is that it happens, not when."""
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > limit:
-            raise AssertionError(f"{what} did not happen within {LIMIT:.0f} s")
-        time.sleep(0.05)
 
 
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
