@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "crypto/hex.h"
 #include "crypto/primitives.h"
 
 namespace lethe::crypto {
@@ -35,10 +36,7 @@ bool signed_by(const LedgerPublicKey& key, ByteView message, const LedgerSignatu
 }
 
 std::string to_string(const LedgerPublicKey& key) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (const auto byte : key.bytes) out += {digits[byte >> 4], digits[byte & 15]};
-    return out;
+    return to_hex(key.bytes);
 }
 
 std::optional<LedgerPublicKey> parse_ledger_key(std::string_view text) {

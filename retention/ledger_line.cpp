@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "crypto/hex.h"
+
 namespace lethe::retention {
 
 namespace {
@@ -18,15 +20,6 @@ constexpr std::size_t signature_digits = 128;
 constexpr std::size_t longest_word = 64;
 /// 9999-12-31T23:59:59Z: the last that four digits of a year can say.
 constexpr Time latest = Time{253'402'300'799} * second;
-
-template <std::size_t N>
-std::string hex(const std::array<std::uint8_t, N>& bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    out.reserve(2 * N);
-    for (const auto byte : bytes) out += {digits[byte >> 4], digits[byte & 15]};
-    return out;
-}
 
 template <std::size_t N>
 bool unhex(std::string_view text, std::array<std::uint8_t, N>& out) {
@@ -75,12 +68,12 @@ struct Fields {
     void operator()(const ServerStart&) { text("event", "server_start"); }
     void operator()(const PolicyAnnounced& e) {
         text("event", "policy_announced");
-        text("policy", hex(e.policy));
+        text("policy", crypto::to_hex(e.policy));
         text("effective", time_text(e.effective));
     }
     void operator()(const PolicyInForce& e) {
         text("event", "policy_in_force");
-        text("policy", hex(e.policy));
+        text("policy", crypto::to_hex(e.policy));
     }
     void operator()(const ClockAccepted& e) {
         text("event", "clock_accepted");
@@ -94,14 +87,14 @@ struct Fields {
         text("event", "swept");
         text("class", e.cls);
         text("swept_to", time_text(e.swept_to));
-        text("policy", hex(e.policy));
+        text("policy", crypto::to_hex(e.policy));
     }
 };
 
 std::string unsigned_text(const LedgerLine& line) {
     Fields fields;
     std::visit(fields, line.event);
-    return "{\"v\":1,\"n\":" + std::to_string(line.number) + ",\"prev\":\"" + hex(line.previous) + "\",\"time\":\"" +
+    return "{\"v\":1,\"n\":" + std::to_string(line.number) + ",\"prev\":\"" + crypto::to_hex(line.previous) + "\",\"time\":\"" +
            time_text(rounded_down(line.time, minute)) + '"' + fields.out;
 }
 
@@ -208,7 +201,7 @@ Digest digest_of(std::string_view bytes) {
     return out;
 }
 
-std::string to_hex(const Digest& digest) { return hex(digest); }
+std::string to_hex(const Digest& digest) { return crypto::to_hex(digest); }
 
 std::optional<Digest> digest_from_hex(std::string_view text) {
     Digest out;
@@ -220,7 +213,7 @@ std::string encode(const LedgerLine& line, const crypto::LedgerKey& key) {
     std::string text = unsigned_text(line);
     const auto signature = key.sign(as_bytes(text));
     text += signature_mark;
-    text += hex(signature);
+    text += crypto::to_hex(signature);
     text += line_end;
     return text;
 }

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 
+#include "crypto/hex.h"
 #include "retention/choice.h"
+#include "retention/render.h"
 #include "server/core/core.h"
 #include "server/feature/all.h"
 #include "server/xmpp/forms.h"
@@ -18,14 +20,13 @@ namespace lethe::feature {
 namespace {
 namespace ns = xmpp::ns;
 using retention::Keep;
+using retention::Language;
 using xmpp::Condition;
 using xmpp::StanzaError;
 
 constexpr std::string_view retention_node = "urn:x-lethe:commands:retention";
 constexpr std::size_t open_commands = 8;  ///< of one session; the oldest gives way
 constexpr const char* keep_field = "keep";
-
-enum class Language { en, de };
 
 Language language_of(const core::Request& request) {
     auto lang = request.payload.attr("xml:lang");
@@ -39,19 +40,7 @@ std::string in(Language language, std::string_view english, std::string_view ger
 
 /// "7 days", "1 Tag", "not at all".
 std::string in_words(const Keep& keep, Language language) {
-    if (keep.unlimited) return in(language, "without limit", "unbegrenzt");
-    if (!keep.stored()) return in(language, "not at all", "gar nicht");
-    struct Unit {
-        std::int64_t micros;
-        std::string_view one_en, more_en, one_de, more_de;
-    };
-    constexpr std::array units{Unit{86'400'000'000, "day", "days", "Tag", "Tage"}, Unit{3'600'000'000, "hour", "hours", "Stunde", "Stunden"},
-                               Unit{60'000'000, "minute", "minutes", "Minute", "Minuten"}, Unit{1'000'000, "second", "seconds", "Sekunde", "Sekunden"}};
-    const auto unit = std::ranges::find_if(units, [&](const Unit& u) { return keep.micros % u.micros == 0; });
-    const auto& fitting = unit == units.end() ? units.back() : *unit;
-    const auto amount = keep.micros / fitting.micros;
-    const bool one = amount == 1;
-    return std::to_string(amount) + " " + in(language, one ? fitting.one_en : fitting.more_en, one ? fitting.one_de : fitting.more_de);
+    return keep.stored() ? retention::spoken(keep, language) : in(language, "not at all", "gar nicht");
 }
 
 /// What can be picked, longest first: the policy's choices, and what holds for everybody who picks nothing.
@@ -108,8 +97,7 @@ void refuse(const core::Request& request, Condition condition, std::string_view 
 void begin(core::Request& request) {
     std::array<std::uint8_t, 12> random;
     crypto::random_bytes(random);
-    std::string id;
-    for (const auto byte : random) id.append({"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]});
+    const std::string id = crypto::to_hex(random);
     auto& open = request.session->commands;
     if (open.size() >= open_commands) open.pop_front();
     open.emplace_back(id, retention_node);

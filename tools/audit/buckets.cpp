@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "crypto/codec.h"
+#include "crypto/hex.h"
 #include "server/xmpp/jid.h"
 #include "tools/audit/deadlines.h"
 
@@ -19,13 +20,6 @@ namespace {
 
 const std::string who_put = "find out who put it there; stop the server, move the file away, and start again";
 const std::string next_start = "the next start of the server removes it";
-
-std::string hex(ByteView bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    for (const auto byte : bytes) out += {digits[byte >> 4], digits[byte & 15]};
-    return out;
-}
 
 std::string what_is(Odd odd) {
     switch (odd) {
@@ -72,7 +66,7 @@ void check_environment_seen(const Entry& entry, const EnvironmentSeen& inside, F
     std::size_t named = 0;
     for (const auto& row : inside.odd) {
         const auto check = row.odd == Odd::foreign_row || row.odd == Odd::no_account ? Check::catalogue : Check::sealed;
-        const auto detail = (row.table.empty() ? "" : "table " + row.table + ", ") + "key " + hex(row.key);
+        const auto detail = (row.table.empty() ? "" : "table " + row.table + ", ") + "key " + crypto::to_hex(row.key);
         findings.add({check, entry.path, detail, what_is(row.odd), who_put});
         ++named;
     }
@@ -100,7 +94,7 @@ StateSeen check_state(const Entry& entry, EnvironmentSeen inside, Findings& find
     missing_tables(entry, inside, format::state_tables, findings);
     StateSeen state{.inside = std::move(inside)};
     const auto odd = [&](const PlainRow& row, std::string what) {
-        findings.add({Check::catalogue, entry.path, "table " + row.table + ", key " + hex(ByteView(row.key).first(std::min<std::size_t>(row.key.size(), 40))),
+        findings.add({Check::catalogue, entry.path, "table " + row.table + ", key " + crypto::to_hex(ByteView(row.key).first(std::min<std::size_t>(row.key.size(), 40))),
                       std::move(what), who_put});
     };
     for (const auto& row : state.inside.plain) {
@@ -208,7 +202,7 @@ public:
             if (own)
                 named.insert(account.slot.index);
             else
-                findings_.add({Check::keys, "state.mdb", "table accounts, key " + hex(account.owner), "names a key that is not in the keyring",
+                findings_.add({Check::keys, "state.mdb", "table accounts, key " + crypto::to_hex(account.owner), "names a key that is not in the keyring",
                                "the next start of the server deletes what cannot be read any more"});
         }
         for (const auto& [owner, slot] : accounts_)
