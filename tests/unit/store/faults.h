@@ -16,7 +16,8 @@ enum class Kind {
     torn,        ///< a write is cut in the middle, then the process ends
     power_loss,  ///< the process ends before the operation, and no write survives that was not synced
     fail_once,
-    fail_on  ///< that operation and every one after it
+    fail_meta,  ///< the first write of a meta page of LMDB (page 0 or 1), which ends a commit; `at` is not used
+    fail_on     ///< that operation and every one after it
 };
 struct Plan {
     Kind kind = Kind::none;
