@@ -46,7 +46,8 @@ struct Sweep {
 /// What a policy leaves of a promise: never more, and for data received up to END at most R from then.
 BucketSpan shortened(BucketSpan span, const Keep& keep, Time now) {
     if (keep.unlimited) return span;
-    const Time end = std::max(span.start, std::min(span.end, now));
+    // A span that a wrong clock put into the future was closed before it began (clock_accepted), and stays closed.
+    const Time end = std::min(span.end, std::max(span.start, now));
     const Time limit = keep.stored() ? end + keep.micros : now;
     if (limit < span.deadline) span = {.start = span.start, .end = end, .deadline = limit};
     return span;
@@ -128,7 +129,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
     void change(const BucketId& id, Live& bucket, const Class& c, Time now) {
         if (bucket.dying || bucket.undead) return;  // due already
         BucketSpan span = shortened(bucket.span, c.keep, now);
-        if (c.current && c.current->id == id) span.end = std::max(span.start, std::min(span.end, now));
+        if (c.current && c.current->id == id) span.end = std::min(span.end, std::max(span.start, now));
         if (span == bucket.span) return;
         bucket.span = span;
         if (!bucket.open) return;  // quarantined: it only waits for its deadline

@@ -105,8 +105,10 @@ struct Log::Impl {
     void apply_policy(Kept& kept, const Rules& in_force, Time now) {
         const Keep keep = allowed_keep(directory / kept.file.name(), in_force);
         if (keep.unlimited) return;
-        const Time end = std::max(kept.file.span.start, std::min(kept.file.span.end, now));
-        shorten(kept, end, keep.stored() ? end + keep.micros : now);
+        // Lines that a wrong clock put into the future were written before now all the same; their file keeps its END, as in clock_accepted().
+        const auto& span = kept.file.span;
+        const Time end = std::min(span.end, now);
+        shorten(kept, end < span.start ? span.end : end, keep.stored() ? end + keep.micros : now);
     }
 
     void shorten(Kept& kept, Time end, Time limit) {

@@ -192,6 +192,28 @@ TEST_SUITE("retention/promises after a wrong clock") {
         CHECK(w.sweep() >= 1);
     }
 
+    TEST_CASE("a shorter policy after an accepted clock counts from the moment at which buckets and log files of the wrong times were closed") {
+        World w(keeps("24h", "unlimited"));
+        Directory dir;
+        w.clock.time = some_hour + 1000 * day;  // wrong
+        const auto archive = w.make(), letterbox = w.make(ClassId::letterbox);
+        const auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), w.clock);
+        log->write(Event::login);
+        w.clock.time = some_hour + 30 * minute;
+        w.buckets->clock_accepted();
+        log->clock_accepted();
+        w.settle();
+        const auto lines_until = files(dir / "log").at(0).span.end;
+        w.clock.time += minute;
+        SUBCASE("in the running server") { w.buckets->apply(keeps("1h", "1h")); }
+        SUBCASE("at its next start") { w.restart(keeps("1h", "1h")); }
+        log->apply(with_log("keep = \"1h\"\n"));
+        w.settle();
+        for (const auto& id : {archive, letterbox}) CHECK(w.on_disk(id).deadline == some_hour + 30 * minute + hour);
+        CHECK(files(dir / "log").at(0).span.deadline == some_hour + 31 * minute + hour);
+        CHECK(files(dir / "log").at(0).span.end == lines_until);
+    }
+
     TEST_CASE("a bucket of right times keeps its deadline") {
         World w(keeps("24h"));
         const auto id = w.make();
