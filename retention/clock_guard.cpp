@@ -38,17 +38,21 @@ bool take(std::string_view text, Time& out) {
     return error == std::errc{} && end == text.data() + text.size();
 }
 
+std::optional<Record> parse_record(std::string_view text) {
+    Record record;
+    if (text.size() != 2 * digits + boot_name + 3) return std::nullopt;
+    if (!take(text.substr(0, digits), record.time) || !take(text.substr(digits + 1, digits), record.base)) return std::nullopt;
+    record.boot = text.substr(2 * digits + 2, boot_name);
+    if (to_text(record) != text) return std::nullopt;
+    return record;
+}
+
 /// What cannot be read says nothing: the other traces of time remain.
 Record read_record(const std::filesystem::path& data) {
     std::ifstream in(data / clock_file, std::ios::binary);
     std::string text(2 * digits + boot_name + 3, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    Record record;
-    const std::string_view view = text;
-    if (!in || !take(view.substr(0, digits), record.time) || !take(view.substr(digits + 1, digits), record.base)) return {};
-    record.boot = view.substr(2 * digits + 2, boot_name);
-    if (to_text(record) != text) return {};
-    return record;
+    return (in ? parse_record(text) : std::nullopt).value_or(Record{});
 }
 
 }  // namespace
@@ -82,6 +86,12 @@ std::optional<std::string> ClockGuard::due_record() {
     if (time == recorded_) return std::nullopt;
     recorded_ = time;
     return to_text({.time = time, .base = base_, .boot = source_.boot()});
+}
+
+std::optional<Time> ClockGuard::recorded_time(std::string_view text) {
+    const auto record = parse_record(text);
+    if (!record) return std::nullopt;
+    return record->time;
 }
 
 int ClockGuard::write_record(const std::filesystem::path& data, const std::string& record) {

@@ -37,6 +37,8 @@ public:
 
     /// What DATA/clock is to say now; nothing if it says so already, or the clock is in doubt.
     std::optional<std::string> due_record();
+    /// The TIME that DATA/clock with this content says; nothing if it is not a record.
+    static std::optional<Time> recorded_time(std::string_view text);
     /// In place, synced; 0 or an errno. Any thread.
     static int write_record(const std::filesystem::path& data, const std::string& record);
 

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 constexpr MDB_dbi free_pages = 0, main_table = 1;  // LMDB's own two
 constexpr unsigned most_tables = 1024;
+constexpr std::uint64_t most_dirty = 1 << 17;  // pages that a transaction of LMDB's can hold
 
 ByteView view(const MDB_val& v) { return {static_cast<const std::uint8_t*>(v.mv_data), v.mv_size}; }
 
@@ -55,12 +56,16 @@ struct Walk::Impl {
         return mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) == 0;
     }
 
-    bool shorter() {
+    /// How many pages it says it uses, and how many there are; nothing if it does not say.
+    struct Pages {
+        std::uint64_t said, there;
+    };
+    std::optional<Pages> pages() {
         MDB_envinfo info{};
         MDB_stat stat{};
-        if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0) return true;
+        if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0) return std::nullopt;
         last_page = info.me_last_pgno;
-        return size / stat.ms_psize < last_page + 1;
+        return Pages{.said = std::uint64_t{last_page} + 1, .there = size / stat.ms_psize};
     }
 
     std::optional<MDB_dbi> find(std::string_view table) {
@@ -116,7 +121,14 @@ bool Walk::open(const std::filesystem::path& path, std::uint64_t size, Locking l
     return impl_->open(path, size, locking);
 }
 
-bool Walk::shorter_than_it_says() const { return impl_->shorter(); }
+bool Walk::shorter_than_it_says() const {
+    const auto pages = impl_->pages();
+    return !pages || pages->there < pages->said;
+}
+bool Walk::longer_than_it_says() const {
+    const auto pages = impl_->pages();
+    return pages && pages->there > pages->said && pages->there - pages->said > most_dirty;
+}
 
 bool Walk::each_name(const Row& row) { return impl_->rows(main_table, row, false); }
 
@@ -134,7 +146,7 @@ bool Walk::contains(std::string_view table, ByteView key) {
 }
 
 bool Walk::free_list() {
-    if (impl_->last_page == 0) impl_->shorter();
+    if (impl_->last_page == 0) impl_->pages();
     return impl_->rows(free_pages, [this](ByteView key, ByteView value) { return impl_->free_row(key, value); },
                        false);
 }

@@ -26,6 +26,8 @@ public:
     /// Some pages that the file says it uses lie beyond its end. They may never have been written, and
     /// then nothing refers to them.
     bool shorter_than_it_says() const;
+    /// It goes on behind the last page that it says it uses for longer than any transaction that was cut short can have left behind.
+    bool longer_than_it_says() const;
 
     /// Key and value; valid during the call. False: stop, the walk has failed.
     using Row = std::function<bool(ByteView key, ByteView value)>;

@@ -6,7 +6,7 @@ import shutil
 import struct
 
 import lmdb
-from lmdb_pages import PAGE, tree_pages
+from lmdb_pages import PAGE, free_space, tree_pages
 
 SLOT = 4096
 NEVER = 2 ** 63 - 1
@@ -201,6 +201,17 @@ def a_contact_in_the_clear(data, random, base):
         account = random.choice([key for key, _ in env.rows(b"accounts")])
         env.put(table, account + random.randbytes(16), b"\xa2" + b"contact=friend@chat.example name=Friend group=Friends".ljust(40 + 256, b"."))
     return {"state.mdb"}
+
+
+@edit
+def text_where_no_row_stands(data, random, base):
+    file = random.choice([some_bucket(data, random), data / "state.mdb"])
+    text = random.choice([b"<message to='bob@chat.example'><body>meet me at noon</body></message>", b"alice@chat.example talks to bob@chat.example"])
+    begin, end = random.choice([gap for gap in free_space(file.read_bytes()) if gap[1] - gap[0] > 200])
+    with open(file, "r+b") as out:
+        out.seek(random.randrange(begin, end - len(text) - 1))
+        out.write(b"\0" + text)
+    return {place(data, file)}
 
 
 @edit

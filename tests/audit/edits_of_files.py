@@ -54,6 +54,14 @@ def a_ledger_cut_inside_a_line(data, random, base):
 
 
 @edit
+def a_ledger_cut_at_the_end_of_a_line(data, random, base):
+    def change(lines):
+        in_force = max(n for n, line in enumerate(lines) if '"event":"policy_in_force"' in line)
+        del lines[random.randrange(1, in_force + 1):]
+    return change_lines(data, change)
+
+
+@edit
 def a_ledger_signed_with_another_key(data, random, base):
     shutil.copy2(base.other.data / "ledger.jsonl", data / "ledger.jsonl")
     return {"ledger.jsonl"}
@@ -242,11 +250,12 @@ def a_directory_in_the_place_of_a_file(data, random, base):
 
 @edit
 def a_vast_sparse_file(data, random, base):
-    name = random.choice(["log", "bucket", "ledger", "keyring"])
-    file = {"log": some_log(data, random), "bucket": some_bucket(data, random), "ledger": data / "ledger.jsonl", "keyring": data / "keyring"}[name]
-    if name == "bucket":
+    name = random.choice(["log", "empty bucket", "bucket", "state", "ledger", "keyring"])
+    file = {"log": some_log(data, random), "empty bucket": some_bucket(data, random), "bucket": some_bucket(data, random),
+            "state": data / "state.mdb", "ledger": data / "ledger.jsonl", "keyring": data / "keyring"}[name]
+    if name == "empty bucket":
         file.write_bytes(b"")
-    os.truncate(file, (1 << 40) + (1 if name == "keyring" else 0))
+    os.truncate(file, (random.choice([1, 4]) << 40) + (1 if name == "keyring" else 0))
     return {place(data, file)}
 
 

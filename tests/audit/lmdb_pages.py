@@ -36,3 +36,15 @@ def tree_pages(data):
             elif flags & LEAF and node_flags & SUBTREE:
                 waiting.append(_root_of(page[at + 8 + key_size:]))
     return found
+
+
+def free_space(data):
+    """(begin, end) of what no row needs: the middle of pages in use, and what of a file's pages no tree has (free ones, and those of long
+    values and of LMDB's own list of free pages)."""
+    used = set(tree_pages(data))
+    gaps = []
+    for number in range(2, len(data) // PAGE):
+        at = number * PAGE
+        lower, upper = struct.unpack_from("<HH", data, at + 12) if number in used else (16, PAGE)
+        gaps.append((at + lower, at + upper))
+    return gaps

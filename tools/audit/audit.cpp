@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <system_error>
 
+#include "retention/clock_guard.h"
 #include "retention/ledger_verify.h"
 #include "store/store.h"
 #include "tools/audit/buckets.h"
 #include "tools/audit/deadlines.h"
+#include "tools/audit/ledger.h"
 #include "tools/audit/logs.h"
 
 namespace lethe::audit {
@@ -46,9 +48,12 @@ struct Begun {
 /// One look at everything.
 class Look {
 public:
-    Look(const Options& options, Time now, bool live) : options_(options), now_(now) {
+    /// `standing`: what stood in the directory just before; `policy`: what is held against.
+    Look(const Options& options, const std::optional<retention::PolicyStanding>& standing, const retention::Policy& policy, Time now, bool live)
+        : options_(options), policy_(policy), now_(now) {
         report_.live = live;
         report_.at = now;
+        traces_.standing = standing;
     }
 
     std::expected<Report, int> all() {
@@ -66,8 +71,9 @@ public:
         killed_ = was_killed();
         for (const auto& entry : tree_.entries) look_at(entry);
         half_made_buckets();
-        for (const auto& bucket : buckets_) check_span(bucket, options_.policy, now_, swept_, report_.findings);
+        for (const auto& bucket : buckets_) check_span(bucket, policy_, now_, swept_, report_.findings);
         if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, report_.findings);
+        ledger_end();
         summary();
         return std::move(report_);
     }
@@ -113,7 +119,7 @@ private:
                 small_file(entry);
                 break;
             case Kind::log_file:
-                count(Check::log, check_log_file(tree_, entry, options_.policy, now_, report_), "lines");
+                count(Check::log, check_log_file(tree_, entry, policy_, now_, report_), "lines");
                 break;
             default:
                 break;
@@ -184,9 +190,9 @@ private:
     }
 
     void ledger() {
-        const Entry* const entry = tree_.find(retention_ledger);
+        const Entry* const entry = tree_.find(ledger_place);
         if (!entry) {
-            ledger_missing_ = !misplaced(retention_ledger);
+            ledger_missing_ = !misplaced(ledger_place);
             return;
         }
         if (entry->size > most_ledger) {
@@ -217,6 +223,7 @@ private:
         const auto verified = retention::verify_ledger(*text, *key);
         count(Check::ledger, verified.lines, "lines");
         swept_ = verified.swept_to;
+        if (verified.holds()) ledger_ = read_ledger(*text);
         for (const auto& finding : verified.findings)
             report_.findings.add({Check::ledger, entry->path, "line " + std::to_string(finding.line), finding.text, "find out who changed it; the lines before this one hold"});
         for (const auto& word : verified.alarms) report_.notes.push_back("The ledger holds the alarm " + word + ".");
@@ -225,12 +232,34 @@ private:
                 report_.findings.add({Check::ledger, entry->path, "", "says that " + cls + " was swept up to " + to_text(to) + ", which is to come", "check the clock"});
     }
 
+    /// What shows how long a server lived: nothing that is a finding itself, or a time to come.
+    void trace(Time time, std::string_view place) {
+        if (time > now_ + grace || time <= traces_.latest) return;
+        traces_.latest = time;
+        traces_.latest_place = place;
+    }
+
+    void ledger_end() {
+        if (!ledger_) return;
+        traces_.used = (state_ && !state_->high_water.empty()) || !buckets_.empty();
+        traces_.cut_short = report_.live || killed_;
+        for (const auto& bucket : buckets_) {
+            // A bucket that a wrong clock began in the future is closed when the right one is accepted: its END then lies before its START.
+            if (bucket.info) trace(std::min(bucket.info->span.start, bucket.info->span.end), bucket.entry->path);
+        }
+        if (const Entry* const entry = tree_.find(retention::clock_file); entry && entry->kind == Kind::clock)
+            if (const auto file = tree_.open(*entry))
+                if (const auto text = read_up_to(file->fd(), most_lock))
+                    if (const auto time = retention::ClockGuard::recorded_time(*text)) trace(*time, entry->path);
+        check_ledger_end(*ledger_, traces_, report_);
+    }
+
     void summary() {
         const bool used = !state_ || !state_->high_water.empty();
         if (ledger_missing_ && used)
-            report_.findings.add({Check::ledger, std::string(retention_ledger), "", "is missing", "find out who removed it; the server begins a new one"});
+            report_.findings.add({Check::ledger, std::string(ledger_place), "", "is missing", "find out who removed it; the server begins a new one"});
         else if (ledger_empty_ && used)
-            report_.findings.add({Check::ledger, std::string(retention_ledger), "", "is empty, and a server has stored something here",
+            report_.findings.add({Check::ledger, std::string(ledger_place), "", "is empty, and a server has stored something here",
                                   "find out who emptied it; the server begins a new one"});
         else if (ledger_missing_ || ledger_empty_)
             report_.notes.push_back("There is no ledger: no server has stored anything here yet.");
@@ -243,8 +272,8 @@ private:
         if (state_) report_.accounts = state_->inside.accounts.size();
     }
 
-    static constexpr std::string_view retention_ledger = "ledger.jsonl";
     const Options& options_;
+    const retention::Policy& policy_;
     const Time now_;
     Report report_;
     Tree tree_;
@@ -253,6 +282,8 @@ private:
     std::vector<BucketSeen> buckets_;
     std::vector<Begun> begun_;
     SweptTo swept_;
+    std::optional<LedgerSeen> ledger_;  ///< if it verifies
+    Traces traces_;
     std::size_t steps_ = 0, done_ = 0, environments_ = 0, given_up_ = 0;
     bool stopped_ = false, ledger_missing_ = false, ledger_empty_ = false, killed_ = false;
 };
@@ -273,7 +304,7 @@ std::expected<std::optional<retention::PolicyStanding>, std::string> standing_po
                                "): name a data directory, and run the audit as its owner or as root");
     const Entry* const entry = tree->find("state.mdb");
     if (!entry) return std::nullopt;
-    const auto inside = read_environment(*tree, *entry, in_use(directory));
+    const auto inside = read_environment(*tree, *entry, in_use(directory), Extent::policy);
     for (const auto& row : inside.plain) {
         if (row.table != "policy" || as_text(row.key) != store::format::key_standing) continue;
         auto standing = retention::PolicyStanding::decode(row.value);
@@ -283,42 +314,58 @@ std::expected<std::optional<retention::PolicyStanding>, std::string> standing_po
     return std::nullopt;
 }
 
-std::expected<Report, std::string> run(const Options& wanted) {
-    Options options = wanted;
+namespace {
+
+/// The policy to be held against, and what is wrong with the one that was named.
+struct Against {
+    retention::Policy policy;
     std::string other;
-    if (const auto standing = standing_policy(options.directory); standing && *standing) {
-        auto now_standing = **standing;
-        now_standing.advance(options.at ? *options.at : retention::SystemClock().now());
-        const auto& announced = now_standing.announced();
-        if (announced && announced->policy.text == options.policy.text)
-            options.policy = now_standing.in_force();
-        else if (now_standing.in_force().text != options.policy.text)
-            other = "says that another policy is in force than the one that was named";
-    }
-    const auto look = [&]() -> std::expected<Report, std::string> {
-        const Time now = options.at ? *options.at : retention::SystemClock().now();
-        auto report = Look(options, now, in_use(options.directory)).all();
-        if (!report)
-            return std::unexpected(options.directory.string() + " cannot be read (" + std::generic_category().message(report.error()) +
-                                   "): name a data directory, and run the audit as its owner or as root");
-        return std::move(*report);
-    };
-    auto report = look();
+};
+Against choose_policy(const Options& options, const std::optional<retention::PolicyStanding>& standing, Time now) {
+    if (!standing) return {*options.policy, ""};
+    auto now_standing = *standing;
+    now_standing.advance(now);
+    const auto& announced = now_standing.announced();
+    if (!options.policy || (announced && announced->policy.text == options.policy->text)) return {now_standing.in_force(), ""};
+    if (now_standing.in_force().text == options.policy->text) return {*options.policy, ""};
+    return {*options.policy, "says that another policy is in force than the one that was named"};
+}
+
+std::expected<Report, std::string> look_once(const Options& options) {
+    const Time now = options.at ? *options.at : retention::SystemClock().now();
+    const auto found = standing_policy(options.directory);
+    if (!options.policy && !found) return std::unexpected(found.error());
+    const auto standing = found ? *found : std::nullopt;
+    if (!options.policy && !standing)
+        return std::unexpected("no policy stands in " + options.directory.string() + ": name the published one with --policy FILE");
+    const auto against = choose_policy(options, standing, now);
+    auto report = Look(options, standing, against.policy, now, in_use(options.directory)).all();
+    if (!report)
+        return std::unexpected(options.directory.string() + " cannot be read (" + std::generic_category().message(report.error()) +
+                               "): name a data directory, and run the audit as its owner or as root");
+    if (!against.other.empty())
+        report->findings.add({Check::catalogue, "state.mdb", "table policy", against.other,
+                              "name the policy that was published last; if it is, the server has not read it yet, or obeys another"});
+    report->policy_digest = retention::to_hex(retention::digest_of(options.policy ? options.policy->text : against.policy.text));
+    return std::move(*report);
+}
+
+}  // namespace
+
+std::expected<Report, std::string> run(const Options& options) {
+    auto report = look_once(options);
     for (int i = 1; report && report->live && !report->holds() && i < looks; ++i) {
         const timespec moment{.tv_sec = 1, .tv_nsec = 0};
         ::nanosleep(&moment, nullptr);
-        auto again = look();
+        auto again = look_once(options);
         if (!again) return again;
         report->findings.keep_common(again->findings);
         again->findings = std::move(report->findings);
         report = std::move(again);
     }
     if (!report) return report;
-    if (!other.empty())
-        report->findings.add({Check::catalogue, "state.mdb", "table policy", other, "name the policy that was published last; if it is, the server has not read it yet, or obeys another"});
     report->directory = options.directory.string();
     report->policy_name = options.policy_name;
-    report->policy_digest = retention::to_hex(retention::digest_of(wanted.policy.text));
     report->at_given = options.at.has_value();
     return report;
 }

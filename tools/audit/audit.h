@@ -20,7 +20,7 @@ namespace lethe::audit {
 
 struct Options {
     std::filesystem::path directory;
-    retention::Policy policy;
+    std::optional<retention::Policy> policy;     ///< none: the one that stands in the directory, looked up at each look
     std::string policy_name;
     std::optional<crypto::LedgerPublicKey> key;  ///< none: the one that the ledger itself names
     std::optional<Time> at;                      ///< when a copy was made; none: now
@@ -30,7 +30,8 @@ struct Options {
 /// The policy that stands in the directory; empty if none does. The error is one sentence: it cannot be read.
 std::expected<std::optional<retention::PolicyStanding>, std::string> standing_policy(const std::filesystem::path& directory);
 
-/// A policy that is announced and not in force yet may be named too: then what is in force until then is held against. The error is one sentence, about the directory as a whole: it cannot be read.
+/// A policy that is announced and not in force yet may be named too: then what is in force until then is held against. The error is one
+/// sentence, about the directory as a whole: it cannot be read, or no policy was named and none stands there.
 std::expected<Report, std::string> run(const Options& options);
 
 }  // namespace lethe::audit

@@ -56,6 +56,9 @@ void check_environment_seen(const Entry& entry, const EnvironmentSeen& inside, F
                       inside.state == State::damaged ? "is damaged" : "could not be read within the limits, and is damaged or was made to stop readers",
                       bucket ? "the server leaves it out and destroys it at its deadline"
                              : "move the directory away, then restore a backup or start a new one"});
+    if (inside.too_long)
+        findings.add({Check::whole, entry.path, "", "goes on for longer than it says it does, and longer than a crash can have left it",
+                      "find out who put something behind its end; stop the server, and truncate or remove it"});
     for (const auto& table : inside.tables) {
         const auto detail = "table " + table.name;
         if (!table.known)
@@ -99,6 +102,8 @@ StateSeen check_state(const Entry& entry, EnvironmentSeen inside, Findings& find
     };
     for (const auto& row : state.inside.plain) {
         if (row.table == "policy" && as_text(row.key) != format::key_standing) odd(row, "is a row that the catalogue does not know");
+        if (row.table == "policy" && as_text(row.key) == format::key_standing && !retention::PolicyStanding::decode(row.value))
+            odd(row, "holds a policy that cannot be read");
         if (row.table != "meta") continue;
         const auto number = format::decode_u32(row.value);
         const auto key = as_text(row.key);

@@ -9,6 +9,7 @@
 #include "retention/policy.h"
 #include "tools/audit/environment.h"
 #include "tools/audit/keyring.h"
+#include "tools/audit/ledger.h"
 
 namespace lethe::audit {
 
@@ -21,9 +22,6 @@ struct StateSeen {
     EnvironmentSeen inside;
     std::map<crypto::ClassId, std::uint32_t> high_water;  ///< the highest bucket number ever used
 };
-/// How far the ledger says each class was swept.
-using SweptTo = std::map<std::string, Time, std::less<>>;
-
 /// What an environment alone shows: damage, foreign tables and rows, values that are not sealed.
 void check_environment_seen(const Entry& entry, const EnvironmentSeen& inside, Findings& findings);
 /// Reads the public rows: state.mdb's meta, a bucket's info.

@@ -7,7 +7,9 @@
 //   DEADLINE <= START + R, or it was shortened: then DEADLINE <= END + R and END - START is not R's own w (it is the larger
 //   R0's, or END was cut), and
 //   DEADLINE <= now + R, since nothing is made before its START and `clock accept` leaves no more than that.
-// Log files follow the same rules.
+// A clock that ran ahead and was put back leaves spans that begin in the future. `clock accept`, at T, makes of a bucket's END = min(END, T) and
+// DEADLINE = min(DEADLINE, T + R): END may lie before START then, and DEADLINE <= END + R.
+// Log files follow the same rules, but keep their END, since their lines have times of the wrong clock: DEADLINE may lie before START.
 #pragma once
 #include <optional>
 #include <string>

@@ -14,6 +14,7 @@
 #include "crypto/forms.h"
 #include "store/confined.h"
 #include "store/walk.h"
+#include "tools/audit/search.h"
 
 namespace lethe::audit {
 
@@ -61,17 +62,21 @@ const Rule* rule_for(bool bucket, std::string_view table) {
 }
 
 // What the child says: records, each begun by one of these.
-enum class Tag : std::uint8_t { end = 1, table, odd, account, plain, text_between };
+enum class Tag : std::uint8_t { end = 1, table, odd, account, plain, text_between, too_long };
 
 /// In the child.
 class Reading {
 public:
-    Reading(const store::Confined& parent, bool bucket) : parent_(parent), bucket_(bucket) {}
+    Reading(const store::Confined& parent, bool bucket, Extent extent) : parent_(parent), bucket_(bucket), extent_(extent) {}
 
     int read(const std::filesystem::path& path, int fd, std::uint64_t size, Walk::Locking locking) {
-        if (bucket_ && text_in_file(fd, size)) say(Encoder().u8(static_cast<std::uint8_t>(Tag::text_between)).take());
+        if (extent_ == Extent::all && text_in_file(fd, size, bucket_ ? Texts::none : Texts::policies)) say(Tag::text_between);
         if (!walk_.open(path, size, locking) || !parent_.seal()) return 1;
-        static_cast<void>(walk_.shorter_than_it_says());
+        if (extent_ == Extent::policy) {
+            if (!read_table("policy")) return 1;
+            return finish();
+        }
+        if (walk_.longer_than_it_says()) say(Tag::too_long);
         std::vector<std::string> names;
         if (!walk_.each_name([&](ByteView key, ByteView) {
                 if (names.size() < most_foreign) names.emplace_back(as_text(key));
@@ -81,8 +86,7 @@ public:
         for (const auto& name : names)
             if (!read_table(name)) return 1;
         if (!walk_.free_list()) return 1;
-        say(Encoder().u8(static_cast<std::uint8_t>(Tag::end)).u64(odd_).take());
-        return 0;
+        return finish();
     }
 
 private:
@@ -90,22 +94,10 @@ private:
         if (!parent_.say(bytes)) ::_exit(1);
     }
 
-    static bool text_in_file(int fd, std::uint64_t size) {
-        std::vector<std::uint8_t> chunk(mebibyte);
-        std::size_t kept = 0;  // the end of the chunk before, where a run may have begun
-        auto at = ::lseek(fd, 0, SEEK_DATA);
-        while (at >= 0 && static_cast<std::uint64_t>(at) < size) {
-            const auto n = ::pread(fd, chunk.data() + kept, chunk.size() - kept, at);
-            if (n <= 0) return false;
-            const auto filled = kept + static_cast<std::size_t>(n);
-            if (find_text(ByteView(chunk).first(filled))) return true;
-            kept = std::min(filled, text_run - 1);
-            std::copy_n(chunk.begin() + static_cast<std::ptrdiff_t>(filled - kept), kept, chunk.begin());
-            const auto next = ::lseek(fd, at + n, SEEK_DATA);
-            if (next != at + n) kept = 0;
-            at = next;
-        }
-        return false;
+    void say(Tag tag) const { say(Encoder().u8(static_cast<std::uint8_t>(tag)).take()); }
+    int finish() const {
+        say(Encoder().u8(static_cast<std::uint8_t>(Tag::end)).u64(odd_).take());
+        return 0;
     }
 
     bool read_table(const std::string& name) {
@@ -174,6 +166,7 @@ private:
 
     const store::Confined& parent_;
     const bool bucket_;
+    const Extent extent_;
     Walk walk_;
     std::uint64_t odd_ = 0;
     std::size_t public_rows_ = 0;
@@ -216,6 +209,9 @@ bool understand(ByteView said, EnvironmentSeen& out) {
             case Tag::text_between:
                 out.text_between = true;
                 break;
+            case Tag::too_long:
+                out.too_long = true;
+                break;
             default:
                 return false;
         }
@@ -252,7 +248,7 @@ private:
     bool good_ = false;
 };
 
-EnvironmentSeen read_confined(const Entry& entry, int fd, int lock, const std::string& path) {
+EnvironmentSeen read_confined(const Entry& entry, int fd, int lock, const std::string& path, Extent extent) {
     EnvironmentSeen out;
     struct stat st {};
     if (::fstat(fd, &st) != 0) {
@@ -267,7 +263,7 @@ EnvironmentSeen read_confined(const Entry& entry, int fd, int lock, const std::s
     std::vector<int> keep{fd};
     if (lock >= 0) keep.push_back(lock);
     const auto end = store::run_confined(limits, keep, [&](const store::Confined& parent) {
-        return Reading(parent, bucket).read(path, fd, size, lock >= 0 ? Walk::Locking::lock : Walk::Locking::none);
+        return Reading(parent, bucket, extent).read(path, fd, size, lock >= 0 ? Walk::Locking::lock : Walk::Locking::none);
     });
     using How = store::ConfinedEnd::How;
     if (end.how == How::not_started) {
@@ -282,7 +278,7 @@ EnvironmentSeen read_confined(const Entry& entry, int fd, int lock, const std::s
 
 }  // namespace
 
-EnvironmentSeen read_environment(const Tree& tree, const Entry& entry, bool live) {
+EnvironmentSeen read_environment(const Tree& tree, const Entry& entry, bool live, Extent extent) {
     const auto file = tree.open(entry);
     if (!file) {
         EnvironmentSeen out;
@@ -294,9 +290,9 @@ EnvironmentSeen read_environment(const Tree& tree, const Entry& entry, bool live
     if (lock_entry && lock_entry->owner == entry.owner) {
         const auto lock = tree.open(*lock_entry);
         const Names names(file->fd(), lock ? lock->fd() : -1);
-        if (lock && names.good()) return read_confined(entry, file->fd(), lock->fd(), names.environment());
+        if (lock && names.good()) return read_confined(entry, file->fd(), lock->fd(), names.environment(), extent);
     }
-    return read_confined(entry, file->fd(), -1, own_name);
+    return read_confined(entry, file->fd(), -1, own_name, extent);
 }
 
 }  // namespace lethe::audit

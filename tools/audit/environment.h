@@ -50,10 +50,15 @@ struct EnvironmentSeen {
     std::uint64_t odd_in_all = 0;
     std::vector<AccountSeen> accounts;
     std::vector<PlainRow> plain;  ///< of the tables that are public
-    bool text_between = false;    ///< of a bucket: a run of printable characters somewhere in the file
+    bool text_between = false;    ///< a run of printable characters somewhere in the file (search.h)
+    bool too_long = false;        ///< the file goes on where none of its pages can be
 };
 
+enum class Extent : std::uint8_t {
+    all,
+    policy  ///< of state.mdb the one table with the policy, and nothing else
+};
 /// `live`: a server may be writing to it, so LMDB's lock file is used.
-EnvironmentSeen read_environment(const Tree& tree, const Entry& entry, bool live);
+EnvironmentSeen read_environment(const Tree& tree, const Entry& entry, bool live, Extent extent = Extent::all);
 
 }  // namespace lethe::audit

@@ -126,11 +126,12 @@ std::string picture(const Report& report) {
     constexpr Time most_time = Time{253'402'300'800} * 1'000'000;
     std::map<std::string, Class> classes;
     for (const auto& stored : report.stored) {
-        // A span that cannot be is a finding already.
-        if (stored.span.start < 0 || stored.span.start > most_time ||
-            (stored.span.deadline != store::no_deadline && (stored.span.deadline < stored.span.start || stored.span.deadline > most_time)))
+        auto span = stored.span;
+        // A span that cannot be is a finding already. One that a wrong clock put into the future is drawn from where it was closed.
+        if (span.start > span.end || span.start > span.deadline) span.start = std::min(span.end, span.deadline);
+        if (span.start < 0 || span.start > most_time || (span.deadline != store::no_deadline && (span.deadline < span.start || span.deadline > most_time)))
             continue;
-        classes[stored.cls].spans.push_back(stored.span);
+        classes[stored.cls].spans.push_back(span);
         classes[stored.cls].bytes += stored.bytes;
     }
     if (classes.empty()) return "<p>Nothing: there is no bucket and no log file.</p>\n";

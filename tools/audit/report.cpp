@@ -70,7 +70,8 @@ std::vector<std::string> limits() {
         "Rows that were deleted leave no gap that can be seen from outside.",
         "A deadline that was prolonged by less than its bucket's span may pass here; the server does not obey it, because the sealed "
         "deadline in the keyring counts if it is earlier.",
-        "Readable text in pages of state.mdb that belong to no table, or in extended attributes of files, is not looked for.",
+        "Readable text in pages of state.mdb that are free passes if it looks like a line of a policy file, because older policies leave such "
+        "lines there; extended attributes of files are not looked at.",
         "Sealed values are recognised by their form, size and evenness; whether they open, and what is in them, only keys can tell. "
         "Something else that was encrypted looks the same.",
         "A word in the log that has the form of one of the program's words cannot be told from it.",

@@ -87,7 +87,6 @@ int audit_directory(const AuditOptions& wanted, bool json) {
         auto standing = audit::standing_policy(wanted.directory);
         if (!standing) return fail({admin::Status::system, standing.error()});
         if (!*standing) return wrong("no policy stands in " + wanted.directory + "; name the published one with --policy FILE");
-        options.policy = (*standing)->in_force();
         options.policy_name = "the one that stands in the directory";
     } else {
         auto policy = retention::load_policy(wanted.policy_file);

@@ -68,6 +68,22 @@ TEST_SUITE("audit/deadlines") {
         CHECK_FALSE(fine(endless, keep(day)));
         CHECK(fine(endless, {.unlimited = true}));
     }
+    TEST_CASE("what a clock that ran ahead left behind is fine after it was put back and accepted, for a lifetime from then") {
+        auto bucket = retention::span_at(keep(day), now + 1000 * day);
+        CHECK_FALSE(fine(bucket, keep(day)));
+        bucket.end = now;
+        bucket.deadline = now + day;
+        CHECK(fine(bucket, keep(day)));
+        CHECK(fine(bucket, keep(day), now + hour));
+        CHECK_FALSE(fine(bucket, keep(day), now - hour));
+        bucket.deadline += 1;
+        CHECK_FALSE(fine(bucket, keep(day), now + hour));
+        auto log = retention::span_at(keep(day), now + 1000 * day);
+        log.deadline = now + day;
+        CHECK(fine(log, keep(day)));
+        log.deadline += 11 * second;
+        CHECK_FALSE(fine(log, keep(day)));
+    }
     TEST_CASE("what is past its deadline is not fine, once the sweeper had its moment") {
         const auto span = retention::span_at(keep(hour), now);
         CHECK(fine(span, keep(hour), span.deadline));
