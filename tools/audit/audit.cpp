@@ -22,6 +22,7 @@ namespace lethe::audit {
 namespace {
 
 constexpr int looks = 3;
+constexpr Time second = 1'000'000;
 constexpr std::size_t most_environments = 20'000, most_given_up = 8;
 constexpr std::size_t most_ledger = std::size_t{256} << 20;  // a line a minute and class for a century is less
 constexpr std::size_t most_lock = 64 << 10;                  // LMDB's holds some hundred readers
@@ -68,6 +69,7 @@ public:
         steps_ = static_cast<std::size_t>(std::ranges::count_if(tree_.entries, [](const Entry& e) { return (e.mode & S_IFMT) == S_IFREG; }));
         // The ledger first: what it says only grows, so what is looked at later cannot contradict an older line.
         ledger();
+        clock_record();
         killed_ = was_killed();
         for (const auto& entry : tree_.entries) look_at(entry);
         half_made_buckets();
@@ -224,17 +226,35 @@ private:
         count(Check::ledger, verified.lines, "lines");
         swept_ = verified.swept_to;
         if (verified.holds()) ledger_ = read_ledger(*text);
+        if (ledger_) follow(ledger_->last_time, entry->path, 60 * second);
         for (const auto& finding : verified.findings)
             report_.findings.add({Check::ledger, entry->path, "line " + std::to_string(finding.line), finding.text, "find out who changed it; the lines before this one hold"});
         for (const auto& word : verified.alarms) report_.notes.push_back("The ledger holds the alarm " + word + ".");
         for (const auto& [cls, to] : verified.swept_to)
-            if (to > now_ + grace)
+            if (to > now_.to + grace)
                 report_.findings.add({Check::ledger, entry->path, "", "says that " + cls + " was swept up to " + to_text(to) + ", which is to come", "check the clock"});
+    }
+
+    /// A server's time does not go back: if the machine's clock did, what it wrote last tells how late it is to it, as far as `step`.
+    void follow(Time seen, std::string_view place, Time step) {
+        if (seen <= now_.from) return;
+        if (seen - report_.at > retention::ClockGuard::backward_limit && !std::exchange(went_back_, true))
+            report_.findings.add({Check::deadlines, std::string(place), "", "says that it was " + to_text(seen) + " already, more than an hour later than now: the clock went back, and the server destroys nothing",
+                                  "set the clock right, or if it is right, run lethectl clock accept; of a copy, say with --at when it was made"});
+        now_ = {seen, std::max(now_.to, seen + step)};
+    }
+
+    void clock_record() {
+        const Entry* const entry = tree_.find(retention::clock_file);
+        const auto file = entry && entry->kind == Kind::clock ? tree_.open(*entry) : std::unexpected(ENOENT);
+        const auto text = file ? read_up_to(file->fd(), most_lock) : std::nullopt;
+        recorded_ = text ? retention::ClockGuard::recorded_time(*text) : std::nullopt;
+        if (recorded_ && (!ledger_ || *recorded_ >= ledger_->before_accepted + second)) follow(*recorded_, entry->path, retention::ClockGuard::record_step);
     }
 
     /// What shows how long a server lived: nothing that is a finding itself, or a time to come.
     void trace(Time time, std::string_view place) {
-        if (time > now_ + grace || time <= traces_.latest) return;
+        if (time > now_.to + grace || time <= traces_.latest) return;
         traces_.latest = time;
         traces_.latest_place = place;
     }
@@ -247,10 +267,7 @@ private:
             // A bucket that a wrong clock began in the future is closed when the right one is accepted: its END then lies before its START.
             if (bucket.info) trace(std::min(bucket.info->span.start, bucket.info->span.end), bucket.entry->path);
         }
-        if (const Entry* const entry = tree_.find(retention::clock_file); entry && entry->kind == Kind::clock)
-            if (const auto file = tree_.open(*entry))
-                if (const auto text = read_up_to(file->fd(), most_lock))
-                    if (const auto time = retention::ClockGuard::recorded_time(*text)) trace(*time, entry->path);
+        if (recorded_) trace(*recorded_, retention::clock_file);
         check_ledger_end(*ledger_, traces_, report_);
     }
 
@@ -274,7 +291,7 @@ private:
 
     const Options& options_;
     const retention::Policy& policy_;
-    const Time now_;
+    Present now_;
     Report report_;
     Tree tree_;
     std::optional<StateSeen> state_;
@@ -285,7 +302,8 @@ private:
     std::optional<LedgerSeen> ledger_;  ///< if it verifies
     Traces traces_;
     std::size_t steps_ = 0, done_ = 0, environments_ = 0, given_up_ = 0;
-    bool stopped_ = false, ledger_missing_ = false, ledger_empty_ = false, killed_ = false;
+    std::optional<Time> recorded_;  ///< by DATA/clock
+    bool went_back_ = false, stopped_ = false, ledger_missing_ = false, ledger_empty_ = false, killed_ = false;
 };
 
 /// Whether a server holds the directory's lock. Never waits for what may stand in the lock's place.

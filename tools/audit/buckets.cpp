@@ -8,7 +8,6 @@
 #include "crypto/codec.h"
 #include "crypto/hex.h"
 #include "server/xmpp/jid.h"
-#include "tools/audit/deadlines.h"
 
 namespace lethe::audit {
 
@@ -151,7 +150,7 @@ BucketSeen check_bucket(const Entry& entry, EnvironmentSeen inside, Findings& fi
     return bucket;
 }
 
-void check_span(const BucketSeen& bucket, const retention::Policy& policy, Time now, const SweptTo& swept, Findings& findings) {
+void check_span(const BucketSeen& bucket, const retention::Policy& policy, Present now, const SweptTo& swept, Findings& findings) {
     const auto keep = keep_of(policy, bucket.entry->cls);
     if (!bucket.info || !keep) return;
     const auto& span = bucket.info->span;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "retention/policy.h"
+#include "tools/audit/deadlines.h"
 #include "tools/audit/environment.h"
 #include "tools/audit/keyring.h"
 #include "tools/audit/ledger.h"
@@ -29,7 +30,7 @@ StateSeen check_state(const Entry& entry, EnvironmentSeen inside, Findings& find
 BucketSeen check_bucket(const Entry& entry, EnvironmentSeen inside, Findings& findings);
 
 /// A bucket's span against policy, time and ledger.
-void check_span(const BucketSeen& bucket, const retention::Policy& policy, Time now, const SweptTo& swept, Findings& findings);
+void check_span(const BucketSeen& bucket, const retention::Policy& policy, Present now, const SweptTo& swept, Findings& findings);
 /// Buckets against keys, accounts against keys, numbers against the highest ever used. Nothing if the keyring could not be read.
 void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Findings& findings);
 

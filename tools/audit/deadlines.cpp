@@ -34,20 +34,20 @@ std::optional<Keep> keep_of(const retention::Policy& policy, crypto::ClassId cls
     return Keep{.micros = *chosen};
 }
 
-std::optional<std::string> span_fault(const store::BucketSpan& span, const Keep& keep, Time now) {
+std::optional<std::string> span_fault(const store::BucketSpan& span, const Keep& keep, Present now) {
     const bool endless = span.deadline == store::no_deadline;
     if (span.start < 0 || span.end < 0 || span.start > most_time || span.end > most_time || (!endless && span.deadline > most_time))
         return "has no possible span";
-    if (!endless && span.deadline + grace < now) return "should have been destroyed by " + to_text(span.deadline);
+    if (!endless && span.deadline + grace < now.from) return "should have been destroyed by " + to_text(span.deadline);
     if (!keep.stored()) return "belongs to a class of which the policy stores nothing";
     if (keep.unlimited) return std::nullopt;
     if (endless) return "has no deadline, and the policy keeps its class for " + retention::to_string(keep);
     // Begun in the future by a wrong clock, and closed when the right one was accepted.
-    const bool closed_early = span.end < span.start && span.end <= now + grace && span.deadline <= span.end + keep.micros;
+    const bool closed_early = span.end < span.start && span.end <= now.to + grace && span.deadline <= span.end + keep.micros;
     const bool as_made = span.start <= span.end && span.deadline <= span.start + keep.micros;
     // Spans are never narrower than a second, so those of two short lifetimes look the same.
     const bool shortened = span.start <= span.end && span.deadline <= span.end + keep.micros && (span.end - span.start != width(keep) || width(keep) == second);
-    if ((as_made || shortened || closed_early) && span.deadline <= now + keep.micros + grace) return std::nullopt;
+    if ((as_made || shortened || closed_early) && span.deadline <= now.to + keep.micros + grace) return std::nullopt;
     return "is to stay until " + to_text(span.deadline) + ", longer than the " + retention::to_string(keep) +
            " of the policy allow for what arrived from " + to_text(span.start) + " to " + to_text(span.end);
 }

@@ -26,8 +26,16 @@ inline constexpr Time grace = 10 * Time{1'000'000};
 /// What a class may keep; empty for a class that the policy does not know.
 std::optional<retention::Keep> keep_of(const retention::Policy& policy, crypto::ClassId cls);
 
+/// Which time it is to the server: `from` at the least, `to` at the most. They differ where only its records tell, because the machine's clock
+/// is behind them.
+struct Present {
+    Time from = 0, to = 0;
+    Present(Time now) : from(now), to(now) {}
+    Present(Time a, Time b) : from(a), to(b) {}
+};
+
 /// What is wrong with a span, if anything: past its deadline, beyond what the policy allows, or no span at all.
-std::optional<std::string> span_fault(const store::BucketSpan& span, const retention::Keep& keep, Time now);
+std::optional<std::string> span_fault(const store::BucketSpan& span, const retention::Keep& keep, Present now);
 
 /// "2026-11-22 18:54:00 UTC"
 std::string to_text(Time time);

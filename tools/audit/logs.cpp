@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "retention/policy_keys.h"
-#include "tools/audit/deadlines.h"
 
 namespace lethe::audit {
 
@@ -131,7 +130,7 @@ std::optional<std::string> line_fault(std::string_view line, const retention::Po
     return std::nullopt;
 }
 
-std::uint64_t check_log_file(const Tree& tree, const Entry& entry, const retention::Policy& policy, Time now, Report& report) {
+std::uint64_t check_log_file(const Tree& tree, const Entry& entry, const retention::Policy& policy, Present now, Report& report) {
     const auto named = retention::LogFile::parse(entry.path.substr(entry.path.find('/') + 1));
     const auto file = tree.open(entry);
     if (!named || !file) {

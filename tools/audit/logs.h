@@ -7,6 +7,7 @@
 
 #include "retention/log_files.h"
 #include "retention/log_format.h"
+#include "tools/audit/deadlines.h"
 #include "tools/audit/tree.h"
 
 namespace lethe::audit {
@@ -17,6 +18,6 @@ std::optional<std::string> line_fault(std::string_view line, const retention::Po
                                       retention::Keep& keep);
 
 /// Findings: lines, and the file's own deadline. Returns the number of lines.
-std::uint64_t check_log_file(const Tree& tree, const Entry& entry, const retention::Policy& policy, Time now, Report& report);
+std::uint64_t check_log_file(const Tree& tree, const Entry& entry, const retention::Policy& policy, Present now, Report& report);
 
 }  // namespace lethe::audit

@@ -68,6 +68,14 @@ TEST_SUITE("audit/deadlines") {
         CHECK_FALSE(fine(endless, keep(day)));
         CHECK(fine(endless, {.unlimited = true}));
     }
+    TEST_CASE("while only a server's records tell the time, both what is overdue and what is too long are judged for the earliest and the latest it can be") {
+        const auto span = retention::span_at(keep(hour), now);
+        CHECK(fine(span, keep(hour)));
+        CHECK_FALSE(fine(span, keep(hour), now - 5 * second * 60));
+        CHECK_FALSE(span_fault(span, keep(hour), {now - 300 * second, now}));
+        CHECK_FALSE(span_fault(span, keep(hour), {span.deadline, span.deadline + hour}));
+        CHECK(span_fault(span, keep(hour), {span.deadline + grace + 1, span.deadline + hour}));
+    }
     TEST_CASE("what a clock that ran ahead left behind is fine after it was put back and accepted, for a lifetime from then") {
         auto bucket = retention::span_at(keep(day), now + 1000 * day);
         CHECK_FALSE(fine(bucket, keep(day)));

@@ -122,6 +122,37 @@ class Promises(unittest.TestCase):
         tracer.terminate()
         tracer.wait(timeout=LIMIT)
 
+    # What an auditor says, whose clock is the machine's ---------------------------------------------------------------
+
+    def audit(self):
+        """The findings as {(check, place)}."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.offset))
+        done = self.server.ctl("audit", self.server.data, "--policy", self.server.config_dir / "policy.toml", "--json", "--at", at, expect=None)
+        self.assertIn(done.returncode, (0, 1), done)
+        return {(finding["check"], finding["place"]) for finding in json.loads(done.stdout)["findings"]}
+
+    def audit_finds(self, expected, when):
+        """Exactly that, once the moment that the sweeper has is over."""
+        seen = []
+
+        def holds():
+            seen[:] = [self.audit()]
+            return seen[0] == expected
+
+        try:
+            until(holds, f"the right audit {when}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: expected {sorted(expected)}, found {sorted(seen[0])}") from None
+
+    def audit_finds_overdue(self, files, when):
+        """The buckets, and log files of the same age; nothing else."""
+        def holds():
+            found = self.audit()
+            logs = {("deadlines", "log/" + name) for name in self.log_files()}
+            overdue = {("deadlines", file) for file in files}
+            return found >= overdue and found - overdue <= logs
+        until(holds, f"the right audit {when}")
+
     # The story ------------------------------------------------------------------------------------------------------
 
     def test_everything_expires_whatever_happens(self):
@@ -132,6 +163,7 @@ class Promises(unittest.TestCase):
             self.drop_clients()
             self.assertTrue(self.server.alive(), part.__name__)
         until(lambda: not self.bucket_files(), "the end of all buckets")
+        self.audit_finds(set(), "at the end")
         self.server.stop()
         self.verify_the_whole_record()
 
@@ -139,6 +171,7 @@ class Promises(unittest.TestCase):
         files, logs = self.write(), self.log_files()
         self.destroyed(files, "while the server runs")
         until(lambda: not logs & self.log_files(), "the end of the log files")
+        self.audit_finds(set(), "while the server runs")
 
     def over_restarts(self):
         for end in ("stop", "kill"):
@@ -146,16 +179,20 @@ class Promises(unittest.TestCase):
             getattr(self.server, end)()
             time.sleep(6)  # past the deadline
             self.assertFalse(self.gone(files), "nobody sweeps while the server is down")
+            self.audit_finds_overdue(files, f"after {end}")
             self.server.start()
             self.destroyed(files, f"after {end}")
+            self.audit_finds(set(), f"after {end} and a start")
 
     def with_a_clock_that_stands(self):
         self.stop_clock()
         files = self.write()
         time.sleep(6)
         self.assertFalse(self.gone(files), "no time has passed")
+        self.audit_finds_overdue(files, "by a clock that runs")
         self.set_clock(self.offset)
         self.destroyed(files, "once the clock runs again")
+        self.audit_finds(set(), "once the clock runs again")
 
     def with_small_steps_back(self):
         files = self.write()
@@ -163,11 +200,13 @@ class Promises(unittest.TestCase):
         time.sleep(6)
         self.assertEqual("good", self.status()["clock"])
         self.assertFalse(self.gone(files), "time holds still")
+        self.audit_finds(set(), "while time holds still")
         for step in range(2):  # restarted meanwhile, it still holds still
             self.server.restart()
             self.assertFalse(self.gone(files))
         self.set_clock(self.offset + HOUR // 2)
         self.destroyed(files, "once the clock has caught up")
+        self.audit_finds(set(), "once the clock has caught up")
 
     def with_a_large_step_back(self):
         files = self.write()
@@ -175,15 +214,18 @@ class Promises(unittest.TestCase):
         until(lambda: self.status()["clock"] == "went back", "the doubt")
         self.assertEqual(1, self.server.ctl("status", expect=1).returncode)
         self.assertIn("clock accept", self.server.ctl("sweep", expect=1).stderr)
+        self.audit_finds({("deadlines", "ledger.jsonl")}, "after a large step back")
         self.server.stop()
         status, said = self.server.start_refused()
         self.assertEqual(2, status)
         self.assertIn("lethectl clock accept", said)
         self.assertFalse(self.gone(files))
+        self.audit_finds({("deadlines", "ledger.jsonl")}, "before the clock is accepted")
         self.server.ctl("clock", "accept")
         self.server.start()
         self.assertEqual("good", self.status()["clock"])
         self.destroyed(files, "after the clock was accepted")
+        self.audit_finds(set(), "after the clock was accepted")
 
     def with_a_jump_ahead(self):
         files = self.write()
@@ -192,9 +234,11 @@ class Promises(unittest.TestCase):
         self.assertEqual([], self.archived(), "what is overdue by the clock is not served")
         self.assertIn("clock accept", self.server.ctl("sweep", expect=1).stderr)
         self.assertFalse(self.gone(files), "nothing is destroyed by a clock in doubt")
+        self.audit_finds_overdue(files, "by a clock in doubt")
         self.server.ctl("clock", "accept")
         self.assertEqual("good", self.status()["clock"])
         self.destroyed(files, "after the clock was accepted")
+        self.audit_finds(set(), "after the clock was accepted")
 
     def with_a_jump_ahead_while_it_is_down(self):
         files = self.write()
@@ -203,8 +247,10 @@ class Promises(unittest.TestCase):
         self.server.start()
         self.assertEqual("jumped", self.status()["clock"])
         self.assertFalse(self.gone(files))
+        self.audit_finds_overdue(files, "by a clock in doubt since the start")
         self.server.ctl("clock", "accept")
         self.destroyed(files, "after the clock was accepted")
+        self.audit_finds(set(), "after the clock was accepted")
 
     def on_a_disk_that_is_read_only(self):
         files = self.write()
@@ -214,6 +260,7 @@ class Promises(unittest.TestCase):
         self.assertFalse(self.gone(files))
         self.assertEqual([], self.archived(), "a class with something it should have destroyed serves nothing")
         until(lambda: self.status()["ledger_lines_waiting"] > 0, "the ledger's waiting")
+        self.audit_finds_overdue(files, "on a disk that takes no writes")
         self.stop_failing(tracer)
         self.set_clock(self.offset + 61)  # failed destructions are tried again after a minute
         self.destroyed(files, "once the disk takes writes again")
@@ -221,6 +268,7 @@ class Promises(unittest.TestCase):
         words = [line["word"] for line in self.events("alarm")[before:]]
         self.assertIn("key_not_destroyed", words)
         self.assertIn("ledger_delayed", words)
+        self.audit_finds(set(), "once the disk takes writes again")
 
     def on_a_full_disk(self):
         files = self.write()
@@ -231,6 +279,7 @@ class Promises(unittest.TestCase):
         self.set_clock(self.offset + 61)
         until(lambda: self.status()["ledger_lines_waiting"] > 0, "the ledger's waiting")
         self.assertEqual(lines, len(self.lines()))
+        self.audit_finds(set(), "on a full disk")
         self.stop_failing(tracer)
         until(lambda: self.status()["ledger_lines_waiting"] == 0 and len(self.lines()) > lines, "the ledger's catching up")
 
