@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tests/fuzz/driver.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -41,17 +42,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace lethe::fuzz {
 namespace {
 
-constexpr std::size_t max_size = 2048;
+constexpr std::size_t usual_size = 2048;
 
 class Mutator {
 public:
-    explicit Mutator(std::uint64_t seed) : random_(seed), pool_(seeds()), words_(words()) {}
+    explicit Mutator(std::uint64_t seed) : random_(seed), pool_(seeds()), words_(words()) {
+        // Room for a seed to grow.
+        for (const auto& one : pool_) max_size_ = std::max(max_size_, one.size() * 5 / 4);
+    }
 
     std::string next() {
         std::string input = pick(pool_);
         // Mostly little is changed: a reader stops at the first error.
         for (std::size_t n = 1 + below(1 + below(5)); n > 0; --n) mutate(input);
-        if (input.size() > max_size) input.resize(max_size);
+        if (input.size() > max_size_) input.resize(max_size_);
         // Without feedback from coverage, keeping some results is what lets changes add up.
         if (below(32) == 0) pool_[below(pool_.size())] = input;
         if (below(256) == 0) pool_ = seeds();
@@ -93,6 +97,7 @@ private:
 
     std::mt19937_64 random_;
     std::vector<std::string> pool_, words_;
+    std::size_t max_size_ = usual_size;
 };
 
 void run_noted(std::string input) {
