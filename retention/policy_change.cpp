@@ -9,7 +9,7 @@ namespace lethe::retention {
 
 namespace {
 
-constexpr std::uint8_t form = 1;
+constexpr std::uint8_t form = 2;
 // Whoever was away for longer learns what changed since the oldest of these.
 constexpr std::size_t longest_past = 16;
 
@@ -35,8 +35,10 @@ bool PolicyStanding::advance(Time now) {
 }
 
 void PolicyStanding::announce(Policy file, Time now, Time effective_at, const Policy& before) {
-    Past entry{.serial = ++serial_, .effective_at = effective_at, .before = canonical_text(before), .after = canonical_text(file)};
+    const auto serial = ++serial_;
+    Past entry{.first = serial, .serial = serial, .effective_at = effective_at, .before = canonical_text(before), .after = canonical_text(file)};
     if (announced_ && !past_.empty()) {  // what it replaces never was in force
+        entry.first = past_.back().first;
         entry.before = std::move(past_.back().before);
         past_.pop_back();
     }
@@ -50,30 +52,57 @@ PolicyStanding::Outcome PolicyStanding::offer(Policy file, Time now) {
     if (!announced_ && file.text == in_force_.text) return Outcome::nothing;
     const Policy before = in_force_;
     if (!loosens(changes(in_force_, file))) {
-        if (announced_ && !past_.empty()) past_.pop_back();
+        if (announced_ && !past_.empty()) past_.back().withdrawn = ++serial_;
         announced_.reset();
         in_force_ = std::move(file);
         return Outcome::in_force;
     }
     in_force_ = tighter_of(in_force_, file);
-    if (announced_ && changes(announced_->policy, file).empty()) {
-        announced_->policy = std::move(file);  // the same, in other words
-        return Outcome::nothing;
+    if (announced_) {
+        const auto further = changes(announced_->policy, file);
+        if (!loosens(further)) {
+            past_.back().after = canonical_text(file);
+            announced_->policy = std::move(file);
+            return further.empty() ? Outcome::nothing : Outcome::announced;
+        }
     }
     // The notice is the one promised so far: a file cannot shorten its own.
-    Time effective_at = now + before.change_notice.micros;
-    if (announced_ && !loosens(changes(announced_->policy, file))) effective_at = announced_->effective_at;
+    const Time effective_at = now + before.change_notice.micros;
     announce(std::move(file), now, effective_at, before);
     return advance(now) ? Outcome::in_force : Outcome::announced;
 }
 
+/// When the last announcement after `told` that loosened the key took effect, or will.
+std::optional<Time> PolicyStanding::loosened_at(const std::string& key, std::uint32_t told) const {
+    std::optional<Time> out;
+    for (const Past& p : past_) {
+        if (p.serial <= told || p.withdrawn != 0) continue;
+        const auto before = parse_policy(p.before, "stored policy"), after = parse_policy(p.after, "stored policy");
+        if (!before || !after) continue;  // decode() has seen that they can be read
+        for (const KeyChange& change : changes(*before, *after))
+            if (change.key == key && change.turn == Turn::looser) out = p.effective_at;
+    }
+    return out;
+}
+
 std::optional<PolicyStanding::News> PolicyStanding::news_since(std::uint32_t told) const {
-    const auto first = std::ranges::find_if(past_, [told](const Past& p) { return p.serial > told; });
-    if (first == past_.end()) return std::nullopt;
-    const auto before = parse_policy(first->before, "stored policy"), after = parse_policy(past_.back().after, "stored policy");
-    if (!before || !after) return std::nullopt;  // decode() has seen that they can be read
-    News news{.effective_at = past_.back().effective_at, .changes = changes(*before, *after)};
-    if (news.changes.empty()) return std::nullopt;
+    News news;
+    for (const Past& p : past_) news.withdrawn |= told >= p.first && told < p.withdrawn;
+    const auto first = std::ranges::find_if(past_, [told](const Past& p) { return p.serial > told && p.withdrawn == 0; });
+    if (first != past_.end()) {
+        const auto before = parse_policy(first->before, "stored policy");
+        if (!before) return std::nullopt;  // decode() has seen that it can be read
+        const auto to_come = announced_ ? changes(in_force_, announced_->policy) : std::vector<KeyChange>{};
+        for (const KeyChange& change : changes(*before, announced_ ? announced_->policy : in_force_)) {
+            if (change.turn != Turn::looser) continue;
+            const bool waits = std::ranges::find(to_come, change.key, &KeyChange::key) != to_come.end();
+            const Time since = loosened_at(change.key, told).value_or(first->effective_at);
+            news.changes.push_back({.change = change, .effective_at = waits ? announced_->effective_at : since, .waits = waits});
+        }
+        // It took the place of one that they were told of, and nothing of that is left.
+        if (news.changes.empty() && told >= first->first) news.withdrawn = true;
+    }
+    if (news.changes.empty() && !news.withdrawn) return std::nullopt;
     return news;
 }
 
@@ -83,7 +112,7 @@ Bytes PolicyStanding::encode() const {
     if (announced_)
         out.u32(announced_->serial).i64(announced_->announced_at).i64(announced_->effective_at).str(announced_->policy.text);
     out.u32(static_cast<std::uint32_t>(past_.size()));
-    for (const Past& p : past_) out.u32(p.serial).i64(p.effective_at).str(p.before).str(p.after);
+    for (const Past& p : past_) out.u32(p.first).u32(p.serial).u32(p.withdrawn).i64(p.effective_at).str(p.before).str(p.after);
     return out.take();
 }
 
@@ -102,11 +131,14 @@ std::expected<PolicyStanding, std::string> PolicyStanding::decode(ByteView bytes
     }
     const std::uint32_t count = in.u32();
     for (std::uint32_t i = 0; i < count && !in.bad(); ++i) {
-        Past p{.serial = in.u32(), .effective_at = in.i64(), .before = in.str(), .after = in.str()};
-        if (p.serial > out.serial_ || (!out.past_.empty() && p.serial <= out.past_.back().serial)) in.fail();
+        Past p{.first = in.u32(), .serial = in.u32(), .withdrawn = in.u32(), .effective_at = in.i64(), .before = in.str(), .after = in.str()};
+        const std::uint32_t earlier = out.past_.empty() ? 0 : std::max(out.past_.back().serial, out.past_.back().withdrawn);
+        if (p.first <= earlier || p.serial < p.first || p.serial > out.serial_) in.fail();
+        if (p.withdrawn != 0 && (p.withdrawn <= p.serial || p.withdrawn > out.serial_)) in.fail();
         out.past_.push_back(std::move(p));
     }
-    if (count > longest_past || (out.announced_ && (out.announced_->serial > out.serial_ || count == 0))) in.fail();
+    const bool standing = !out.past_.empty() && out.past_.back().withdrawn == 0;
+    if (count > longest_past || (out.announced_ && (!standing || out.announced_->serial != out.past_.back().serial))) in.fail();
     if (!in.finished()) return std::unexpected("it is damaged");
     auto policy = read(std::move(in_force));
     if (!policy) return std::unexpected(policy.error());

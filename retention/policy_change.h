@@ -3,8 +3,8 @@
 //
 // A file is offered at start and whenever it is read again. What it makes tighter is in force at once; if anything is looser, the whole
 // file is announced and takes effect after the notice that the policy in force so far promised. A file that loosens nothing takes
-// the place of whatever was announced. Only one announcement stands at a time: a further loosening starts the notice again, a file
-// that takes part of the announced one back keeps its date.
+// the place of whatever was announced. Only one announcement stands at a time: a further loosening is a new one and starts the notice
+// again; a file that takes part of the announced one back, or says it in other words, keeps its date and its number.
 //
 // A value: take a copy, offer, store encode() (one row of state.mdb, so a crash leaves the old standing or the new one), then use the copy.
 // Pure; any thread. A policy that waits is told to users by serial number: each account remembers the last one it was told.
@@ -47,23 +47,32 @@ public:
 
     const Policy& in_force() const { return in_force_; }
     const std::optional<Announcement>& announced() const { return announced_; }
-    std::uint32_t serial() const { return serial_; }  ///< of the last announcement ever, 0 if there was none
+    /// Of the last thing that users had to be told, an announcement or its withdrawal; 0 if there was none.
+    std::uint32_t serial() const { return serial_; }
 
-    /// What somebody who was last told of `told` has to know: how the promises known then differ from the newest ones, and from when on
-    /// they hold. Empty if everything was told, or was taken back since.
+    /// What somebody who was last told of `told` has to know: what is looser, now or soon, than the promises known then, and whether something
+    /// that they were told of was taken back since. Empty if there is neither. What became tighter needs no message.
     struct News {
-        Time effective_at = 0;
-        std::vector<KeyChange> changes;
+        struct Change {
+            KeyChange change;
+            Time effective_at = 0;
+            bool waits = false;  ///< for that time; else it is in force
+        };
+        std::vector<Change> changes;
+        bool withdrawn = false;
     };
     std::optional<News> news_since(std::uint32_t told) const;
 
 private:
-    /// What was announced and not taken back, for accounts that come late. Canonical texts.
+    /// What was announced, for accounts that come late. Canonical texts.
     struct Past {
+        std::uint32_t first = 0;  ///< of the first announcement that this one took the place of, or its own
         std::uint32_t serial = 0;
+        std::uint32_t withdrawn = 0;  ///< the number of its withdrawal, 0 if there was none
         Time effective_at = 0;
         std::string before, after;
     };
+    std::optional<Time> loosened_at(const std::string& key, std::uint32_t told) const;
     void announce(Policy file, Time now, Time effective_at, const Policy& before);
 
     Policy in_force_;

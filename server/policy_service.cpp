@@ -7,11 +7,19 @@ namespace lethe::server {
 
 using retention::PolicyStanding;
 
+namespace {
+
+bool same(const std::optional<retention::Announcement>& before, const retention::Announcement& now) {
+    return before && before->policy.text == now.policy.text && before->effective_at == now.effective_at;
+}
+
+}  // namespace
+
 std::expected<std::unique_ptr<PolicyService>, std::string> PolicyService::open(Parts parts, retention::Policy file) {
     const auto row = parts.store.policy_standing();
     if (!row) return std::unexpected("the policy kept in state.mdb cannot be read; check the disk");
     const auto now = parts.clock.now();
-    bool announced = false, fresh = !*row;
+    const bool fresh = !*row;
     auto standing = PolicyStanding::first(file);
     PolicyStanding next = standing;
     if (*row) {
@@ -21,13 +29,11 @@ std::expected<std::unique_ptr<PolicyService>, std::string> PolicyService::open(P
         standing = std::move(*read);
         next = standing;
         if (parts.trusted()) next.advance(now);
-        const auto serial = next.serial();
         next.offer(std::move(file), now);
-        announced = next.serial() != serial;
     }
     std::unique_ptr<PolicyService> service(new PolicyService(std::move(parts), std::move(standing)));
     service->obeyed_ = next.in_force();
-    if (fresh || next.encode() != service->standing_.encode()) service->pending_ = Pending{std::move(next), announced};
+    if (fresh || next.encode() != service->standing_.encode()) service->pending_ = std::move(next);
     return service;
 }
 
@@ -39,8 +45,7 @@ PolicyService::~PolicyService() = default;
 void PolicyService::start(Hooks hooks) {
     hooks_ = std::move(hooks);
     if (pending_) {
-        auto [next, announced] = std::move(*pending_);
-        settle(std::move(next), announced);
+        settle(std::move(*pending_));
     } else {
         hooks_.kept();
     }
@@ -62,20 +67,18 @@ void PolicyService::reload() {
     const auto now = parts_.clock.now();
     auto next = standing_;
     if (parts_.trusted()) next.advance(now);
-    const auto serial = next.serial();
     next.offer(std::move(*file), now);
-    const bool announced = next.serial() != serial;
     retry_ = false;
-    if (next.encode() != standing_.encode()) settle(std::move(next), announced);
+    if (next.encode() != standing_.encode()) settle(std::move(next));
     schedule();
 }
 
 /// To the disk first; what is tighter does not wait for it.
-void PolicyService::settle(PolicyStanding next, bool announced) {
+void PolicyService::settle(PolicyStanding next) {
     obey(tighter_of(obeyed_, next.in_force()));
     writing_ = true;
     auto bytes = next.encode();
-    pending_ = Pending{std::move(next), announced};
+    pending_ = std::move(next);
     parts_.store.put_policy_standing(std::move(bytes), [this, alive = std::weak_ptr(alive_)](store::Result result) {
         if (alive.lock()) stored(std::move(result));
     });
@@ -83,19 +86,17 @@ void PolicyService::settle(PolicyStanding next, bool announced) {
 
 void PolicyService::stored(store::Result result) {
     writing_ = false;
-    auto [next, announced] = std::move(*pending_);
+    auto next = std::move(*pending_);
     pending_.reset();
     if (!result) {
         retry_ = true;
         hooks_.trouble();
     } else {
         retry_ = false;
-        standing_ = std::move(next);
+        const auto before = std::exchange(standing_, std::move(next));
         obey(standing_.in_force());
-        if (announced) {
-            if (const auto& waits = standing_.announced()) hooks_.announced(*waits);
-            hooks_.news();
-        }
+        if (const auto& waits = standing_.announced(); waits && !same(before.announced(), *waits)) hooks_.announced(*waits);
+        if (standing_.serial() != before.serial()) hooks_.news();
         hooks_.published();
         hooks_.kept();
     }
@@ -121,7 +122,7 @@ void PolicyService::schedule() {
         if (error || stopped_ || writing_) return;
         if (retry_) return reload();
         auto next = standing_;
-        if (parts_.trusted() && next.advance(parts_.clock.now())) settle(std::move(next), false);
+        if (parts_.trusted() && next.advance(parts_.clock.now())) settle(std::move(next));
         schedule();
     });
 }

@@ -32,8 +32,8 @@ public:
     };
     struct Hooks {
         std::function<void(const retention::Policy&)> in_force;               ///< `obeyed` means something else now; not called for the first
-        std::function<void(const retention::Announcement&)> announced;        ///< durable
-        std::function<void()> news;                                           ///< somebody has to be told of something
+        std::function<void(const retention::Announcement&)> announced;        ///< durable; a new one, or another text or date of the one that stands
+        std::function<void()> news;                                           ///< somebody may have to be told of something
         std::function<void()> kept;                                           ///< what is in force is on stable storage
         std::function<void()> trouble;                                        ///< the file is wrong, or the disk takes no change
         std::function<void()> published;                                      ///< what service discovery says of the policy is another now
@@ -52,7 +52,7 @@ public:
 
 private:
     PolicyService(Parts parts, retention::PolicyStanding standing);
-    void settle(retention::PolicyStanding next, bool announced);
+    void settle(retention::PolicyStanding next);
     void stored(store::Result result);
     void obey(const retention::Policy& policy);
     void schedule();
@@ -61,12 +61,7 @@ private:
     Hooks hooks_;
     retention::PolicyStanding standing_;
     retention::Policy obeyed_;
-    /// On its way to the disk.
-    struct Pending {
-        retention::PolicyStanding standing;
-        bool announced = false;
-    };
-    std::optional<Pending> pending_;
+    std::optional<retention::PolicyStanding> pending_;  ///< on its way to the disk
     bool writing_ = false, again_ = false, retry_ = false, stopped_ = false;
     asio::steady_timer timer_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< completions that come after our end find it gone

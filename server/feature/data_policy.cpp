@@ -23,16 +23,32 @@ std::string subject(const retention::Policy& policy, Language language) {
     return (language == Language::de ? "Änderung der Datenrichtlinie von " : "Change of the data policy of ") + policy.service.name;
 }
 
+/// One line for each change, those of one date below a line that says it.
+std::string list(const core::Core& core, const retention::PolicyStanding::News& news, Language language) {
+    const bool de = language == Language::de;
+    std::string out, heading;
+    for (const auto& [change, effective_at, waits] : news.changes) {
+        std::string now = de ? "Was " + core.env.policy.service.name + " speichert, ändert sich" : "What " + core.env.policy.service.name + " stores changes";
+        now += waits ? (de ? " ab " : " from ") : (de ? " seit " : " since ");
+        now += spoken(effective_at, language) + (de ? " (vorher → dann):\n" : " (before → then):\n");
+        if (now != heading) out += now;
+        heading = std::move(now);
+        out += "– " + spoken_key(change.key, language) + ": " + spoken_value(change.from, language) + " → " + spoken_value(change.to, language) + '\n';
+    }
+    if (!news.changes.empty())
+        out += de ? "Was schon gespeichert ist, wird dadurch nicht länger aufbewahrt. " : "What is stored already is not kept longer because of this. ";
+    return out;
+}
+
 std::string body(const core::Core& core, const retention::PolicyStanding::News& news, Language language) {
     const auto& policy = core.env.policy;
-    const bool de = language == Language::de, waits = core.env.standing.announced().has_value();
-    std::string out = de ? "Was " + policy.service.name + " speichert, ändert sich" : "What " + policy.service.name + " stores changes";
-    out += waits ? (de ? " ab " : " from ") + spoken(news.effective_at, language) : (de ? " seit " : " since ") + spoken(news.effective_at, language);
-    out += de ? " (vorher → dann):\n" : " (before → then):\n";
-    for (const auto& change : news.changes)
-        out += "– " + spoken_key(change.key, language) + ": " + spoken_value(change.from, language) + " → " + spoken_value(change.to, language) + '\n';
-    out += de ? "Was schon gespeichert ist, wird dadurch nicht länger aufbewahrt. Die ganze Richtlinie steht in der Dienstauskunft (Service Discovery) von "
-              : "What is stored already is not kept longer because of this. The whole policy is in the service discovery of ";
+    const bool de = language == Language::de;
+    std::string out;
+    if (news.withdrawn)
+        out += de ? "Die zuletzt angekündigte Änderung der Datenrichtlinie wurde zurückgenommen und tritt nicht in Kraft.\n"
+                  : "The change of the data policy that was announced last was withdrawn and will not happen.\n";
+    out += list(core, news, language);
+    out += de ? "Die ganze Richtlinie steht in der Dienstauskunft (Service Discovery) von " : "The whole policy is in the service discovery of ";
     out += core.domain.domain();
     out += de ? ". Fragen an: " : ". Questions to: ";
     bool first = true;

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 
-from lethe_test import WireCase, archive, main
+from lethe_test import WireCase, archive, ledger, main
 from lethe_test.template import ready_server
 from lethe_test.waiting import until
 
@@ -152,16 +152,42 @@ class Notice(PolicyCase):
         self.assertEqual(1, len(told))
         self.assert_news(told[0], "letterbox.keep")
 
-    def test_a_change_taken_back_during_its_notice_never_happens_and_nobody_hears_of_it_any_more(self):
-        before = self.file()
+    def test_a_change_taken_back_during_its_notice_never_happens_and_who_was_told_of_it_is_told_that(self):
+        told, away, unaware = self.accounts(3)
+        client, before = self.online(told), self.file()
         self.change({"archive": {"keep": "30d"}})
+        until(lambda: self.news(client.collect()), "the news")
+        self.assertEqual(1, len(self.told_at_login(away)))
         (self.server.config_dir / "policy.toml").write_text(before)
         self.sighup()
         shown = until(lambda: (lambda now: now if "announced" not in now else None)(self.show()), "the withdrawal")
         self.assertEqual(before, shown["in_force"]["text"])
-        self.assertEqual([], self.told_at_login(self.account()))
+        for news in (until(lambda: self.news(client.collect()), "the withdrawal's message"), self.told_at_login(away)):
+            bodies = {b.get(XML_LANG): b.text for b in news[0].element.findall("{jabber:client}body")}
+            self.assertIn("withdrawn", bodies["en"])
+            self.assertIn("zurückgenommen", bodies["de"])
+            self.assertNotIn("archive.keep", bodies["en"])
+        for account in (told, away, unaware):
+            self.assertEqual([], self.told_at_login(account))
         self.server.restart()
         self.assertNotIn("announced", self.show())
+        for account in (told, away, unaware):
+            self.assertEqual([], self.told_at_login(account))
+
+    def test_a_new_name_or_a_smaller_change_during_the_notice_tells_nobody_again_and_is_in_the_ledger(self):
+        told, away = self.accounts(2)
+        client = self.online(told)
+        first = self.change({"archive": {"keep": "30d"}})
+        until(lambda: self.news(client.collect()), "the news")
+        shown = self.change({"archive": {"keep": "20d"}, "letterbox": {"keep": "1d"}, "service": {"name": "Another name"}})
+        self.assertEqual(first["announced"]["effective_at"], shown["announced"]["effective_at"])
+        self.assertEqual("1d", self.value(client, "letterbox"))
+        self.assertEqual([], self.news(client.collect()))
+        news = self.told_at_login(away)
+        self.assert_news(news[0], "20 ", "Another name")
+        self.assertNotIn("letterbox", news[0].text_of("body"))
+        announced = [line["policy"] for line in ledger.lines((self.server.data / "ledger.jsonl").read_bytes()) if line["event"] == "policy_announced"]
+        self.assertEqual([first["announced"]["hash"], shown["announced"]["hash"]], announced)
 
     def test_an_account_keeps_what_it_was_told_through_a_change_of_its_password(self):
         account = self.account()

@@ -34,6 +34,13 @@ PolicyStanding reread(const PolicyStanding& standing) {
     return std::move(*read);
 }
 
+/// The only change there is to tell.
+KeyChange one_of(const std::optional<PolicyStanding::News>& news) {
+    REQUIRE(news);
+    REQUIRE(news->changes.size() == 1);
+    return news->changes[0].change;
+}
+
 constexpr Time t0 = some_hour;
 
 }  // namespace
@@ -93,7 +100,8 @@ TEST_SUITE("retention/policy_change") {
         CHECK(archive(standing) == "30d");
         CHECK_FALSE(standing.announced());
         REQUIRE(standing.news_since(0));
-        CHECK(standing.news_since(0)->effective_at == t0);
+        CHECK(standing.news_since(0)->changes[0].effective_at == t0);
+        CHECK_FALSE(standing.news_since(0)->changes[0].waits);
         CHECK_FALSE(reread(standing).news_since(1));
     }
 
@@ -113,39 +121,102 @@ TEST_SUITE("retention/policy_change") {
         CHECK(standing.announced()->effective_at == t0 + hour + 14 * day);
     }
 
-    TEST_CASE("a further loosening starts the notice again; taking part of it back keeps the date") {
+    TEST_CASE("a further loosening starts the notice again; taking part of it back keeps the date, and nobody is told again") {
         auto standing = PolicyStanding::first(file("7d"));
         standing.offer(file("30d"), t0);
         CHECK(standing.offer(file("20d"), t0 + day) == Outcome::announced);
         CHECK(standing.announced()->effective_at == t0 + 14 * day);
-        CHECK(standing.announced()->serial == 2);
+        CHECK(standing.announced()->serial == 1);
+        CHECK_FALSE(standing.news_since(1));
+        CHECK(one_of(standing.news_since(0)) == KeyChange{"archive.keep", "\"7d\"", "\"20d\"", Turn::looser});
         CHECK(standing.offer(file("40d"), t0 + 2 * day) == Outcome::announced);
         CHECK(standing.announced()->effective_at == t0 + 16 * day);
-        CHECK(standing.announced()->serial == 3);
-        // Somebody told of the first or the second learns the whole, against what held before all of them.
-        for (const std::uint32_t told : {0u, 1u, 2u}) {
+        CHECK(standing.announced()->serial == 2);
+        // Somebody told of the first, or of nothing, learns the whole, against what held before all of them.
+        for (const std::uint32_t told : {0u, 1u}) {
             const auto news = reread(standing).news_since(told);
-            REQUIRE(news);
-            CHECK(news->effective_at == t0 + 16 * day);
-            REQUIRE(news->changes.size() == 1);
-            CHECK(news->changes[0] == KeyChange{"archive.keep", "\"7d\"", "\"40d\"", Turn::looser});
+            CHECK(one_of(news) == KeyChange{"archive.keep", "\"7d\"", "\"40d\"", Turn::looser});
+            CHECK(news->changes[0].effective_at == t0 + 16 * day);
+            CHECK(news->changes[0].waits);
+            CHECK_FALSE(news->withdrawn);
         }
-        CHECK_FALSE(standing.news_since(3));
+        CHECK_FALSE(standing.news_since(2));
         CHECK(archive(standing) == "7d");
     }
 
-    TEST_CASE("a change that is taken back during its notice never happens, and nobody is told of it any more") {
+    TEST_CASE("what promises nothing, or becomes tighter, tells nobody anew while a change waits") {
+        auto standing = PolicyStanding::first(file("7d", "7d"));
+        standing.offer(file("30d", "7d"), t0);
+        auto named = file("30d", "1d");
+        named.service.name = "Another name";
+        CHECK(standing.offer(std::move(named), t0 + day) == Outcome::announced);
+        CHECK(standing.in_force().service.name == "Another name");
+        CHECK(letterbox(standing) == "1d");
+        CHECK(standing.serial() == 1);
+        CHECK_FALSE(standing.news_since(1));
+        CHECK(one_of(standing.news_since(0)).key == "archive.keep");
+        standing.advance(t0 + 14 * day);
+        CHECK(letterbox(standing) == "1d");
+        CHECK(archive(standing) == "30d");
+    }
+
+    TEST_CASE("a change that is taken back during its notice never happens; only who was told of it is told of that") {
         auto standing = PolicyStanding::first(file("7d"));
         standing.offer(file("30d"), t0);
         CHECK(standing.news_since(0));
         CHECK(standing.offer(file("7d"), t0 + day) == Outcome::in_force);
         CHECK_FALSE(standing.announced());
-        CHECK_FALSE(standing.news_since(0));
         standing = reread(standing);
+        CHECK_FALSE(standing.news_since(0));
+        REQUIRE(standing.news_since(1));
+        CHECK(standing.news_since(1)->withdrawn);
+        CHECK(standing.news_since(1)->changes.empty());
+        CHECK_FALSE(standing.news_since(standing.serial()));
         CHECK_FALSE(standing.advance(t0 + 30 * day));
         CHECK(archive(standing) == "7d");
         CHECK(standing.offer(file("30d"), t0 + 30 * day) == Outcome::announced);
-        CHECK(standing.serial() == 2);  // a serial number is not used twice
+        CHECK(standing.serial() == 3);  // a serial number is not used twice
+        CHECK(standing.news_since(1)->withdrawn);
+        CHECK(one_of(standing.news_since(1)).key == "archive.keep");
+        CHECK_FALSE(standing.news_since(2)->withdrawn);
+    }
+
+    TEST_CASE("who was told of an announcement that another one took the place of learns of the withdrawal of that one") {
+        auto standing = PolicyStanding::first(file("7d"));
+        standing.offer(file("30d"), t0);
+        standing.offer(file("40d"), t0);
+        standing.offer(file("7d"), t0);
+        CHECK_FALSE(standing.news_since(0));
+        for (const std::uint32_t told : {1u, 2u}) CHECK(reread(standing).news_since(told)->withdrawn);
+        CHECK_FALSE(standing.news_since(3));
+    }
+
+    TEST_CASE("an announcement that leaves nothing of the one before withdraws that") {
+        auto standing = PolicyStanding::first(file("7d", "7d"));
+        standing.offer(file("30d", "1d"), t0);
+        standing.offer(file("7d", "7d"), t0 + day);  // the letterbox was 1d already
+        CHECK(standing.serial() == 2);
+        CHECK_FALSE(standing.news_since(0));
+        REQUIRE(standing.news_since(1));
+        CHECK(standing.news_since(1)->withdrawn);
+        CHECK(standing.news_since(1)->changes.empty());
+    }
+
+    TEST_CASE("what was loosened and then tightened again is no news, and each change has its own date") {
+        auto standing = PolicyStanding::first(file("7d", "7d", "1d"));
+        standing.offer(file("30d", "7d", "1d"), t0);
+        standing.advance(t0 + day);
+        standing.offer(file("30d", "30d", "1d"), t0 + 2 * day);
+        const auto news = reread(standing).news_since(0);
+        REQUIRE(news);
+        REQUIRE(news->changes.size() == 2);
+        CHECK(news->changes[0].effective_at == t0 + day);
+        CHECK_FALSE(news->changes[0].waits);
+        CHECK(news->changes[1].effective_at == t0 + 3 * day);
+        CHECK(news->changes[1].waits);
+        standing.offer(file("7d", "7d", "1d"), t0 + 2 * day + hour);
+        CHECK_FALSE(standing.news_since(0));
+        CHECK(standing.news_since(2)->withdrawn);
     }
 
     TEST_CASE("the same file, or the same in other words, is no new announcement") {
@@ -208,7 +279,7 @@ TEST_SUITE("retention/policy_change") {
         longer.push_back(0);
         CHECK_FALSE(PolicyStanding::decode(longer).has_value());
         Bytes other = good;
-        other[0] = 2;
+        other[0] = 1;
         CHECK(PolicyStanding::decode(other).error().find("another form") != std::string::npos);
         Bytes broken = good;
         broken[12] ^= 0x40;
