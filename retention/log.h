@@ -40,6 +40,7 @@ enum class Event : std::uint8_t {
     account_suspended,
     account_erased,
     password_changed,
+    abuse_reported,
     bucket_destroyed,
     storage_alarm,
     sweep_alarm,

@@ -45,6 +45,8 @@ constexpr std::array table{
     EVENT(account_suspended, "an account may not log in any more", who),
     EVENT(account_erased, "an account's key was destroyed", who),
     EVENT(password_changed, "an account's owner changed the password", who, remote),
+    EVENT(abuse_reported, "somebody blocked an address and reported it (XEP-0377)", FieldSpec{peer, "peer", "the address"},
+          FieldSpec{word, "reason", "spam, abuse or other"}),
     EVENT(bucket_destroyed, "a sweep overwrote the keys of buckets", FieldSpec{count, "buckets", "how many"}),
     EVENT(storage_alarm, "something on disk failed or is damaged", FieldSpec{word, "problem", "what"},
           bucket_class, system_code),

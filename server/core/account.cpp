@@ -14,6 +14,11 @@ bool Account::takes_messages() const {
     return std::any_of(sessions.begin(), sessions.end(), [](const auto& s) { return s.second->takes_messages(); });
 }
 
+bool Account::archives(const xmpp::Jid& peer) const {
+    const auto* contact = roster.find(peer.bare());
+    return archiving.wants(peer, contact && contact->listed);
+}
+
 bool Account::shows_presence_to(const xmpp::BareJid& other) const {
     return other == jid || roster.subscription(other).from;
 }

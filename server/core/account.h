@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "crypto/vault.h"
+#include "server/core/archiving.h"
 #include "server/core/logs.h"
 #include "server/core/roster.h"
 #include "server/core/session.h"
@@ -50,6 +51,7 @@ public:
 
     Roster roster;
     Blocklist blocklist;
+    Archiving archiving;
     std::map<std::string, std::shared_ptr<Session>> sessions;  ///< by resource
 
     // The letterbox (core/letterbox.cpp).
@@ -65,6 +67,8 @@ public:
     bool takes_messages() const;  ///< some session does
     /// Never the user's own sessions: they could not be unblocked from anywhere.
     bool blocks(const xmpp::Jid& other) const { return other.bare() != jid && blocklist.blocks(other); }
+    /// A message exchanged with this address is to be archived.
+    bool archives(const xmpp::Jid& peer) const;
     /// May know whether this account is online: itself and its subscribers.
     bool shows_presence_to(const xmpp::BareJid& other) const;
 };

@@ -76,7 +76,14 @@ void send_entry(Core& core, Account& account, Session& session, const LogItem& i
         core.write(std::move(change), {});
         return;
     }
-    Outgoing out{deliverable(account, item.entry, item.entry.stanza, true, core.domain.domain())};
+    auto entry = item.entry;
+    if (entry.archived && entry.vault_closed && !account.archives(*peer)) {
+        Change change;
+        core.logs.erase(change, *account.writer, *entry.archived);
+        core.write(std::move(change), {});
+        entry.archived.reset();
+    }
+    Outgoing out{deliverable(account, entry, entry.stanza, true, core.domain.domain())};
     out.letterbox = item.place;
     account.in_flight.insert(item.place);
     account.returned.erase(item.place);

@@ -22,6 +22,7 @@ struct Loaded {
     bool ok = false;
     Roster roster;
     Blocklist blocklist;
+    Archiving archiving;
     std::optional<crypto::LogPlace> applied, delivered;
     std::size_t unreadable = 0;
 };
@@ -41,6 +42,17 @@ std::optional<crypto::LogPlace> read_cursor(const store::Store& store, const cry
     return d.finished() ? std::optional(place) : std::nullopt;
 }
 
+/// What nobody can read is as if it had never been set.
+Archiving read_archiving(const store::Store& store, const crypto::Vault& vault, std::size_t& unreadable) {
+    const auto key = vault.settings_key(archiving_row);
+    const auto row = store.row(store::Table::settings, vault.account(), key);
+    if (!row || !*row) return {};
+    const auto plain = vault.open(store::Table::settings, key, **row);
+    auto archiving = plain ? Archiving::decode(*plain) : std::nullopt;
+    if (!archiving) ++unreadable;
+    return archiving.value_or(Archiving{});
+}
+
 Loaded load(const store::Store& store, const crypto::Vault& vault) {
     Loaded loaded;
     const auto contacts = store.rows(store::Table::roster, vault.account());
@@ -49,6 +61,7 @@ Loaded load(const store::Store& store, const crypto::Vault& vault) {
     if (!contacts || !blocked || !version) return loaded;
     loaded.unreadable = loaded.roster.load(vault, *contacts) + loaded.blocklist.load(vault, *blocked);
     loaded.roster.load_version(vault, *version);
+    loaded.archiving = read_archiving(store, vault, loaded.unreadable);
     loaded.applied = read_cursor(store, vault, applied_row);
     loaded.delivered = read_cursor(store, vault, delivered_row);
     loaded.ok = true;
@@ -170,6 +183,7 @@ asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid
     if (ok) {
         account->roster = std::move(loaded.roster);
         account->blocklist = std::move(loaded.blocklist);
+        account->archiving = std::move(loaded.archiving);
         account->applied = loaded.applied;
         account->delivered = loaded.delivered;
         auto settling = settle_subscriptions(core, account);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/core/router.h"
 
+#include "server/core/carbons.h"
 #include "server/core/core.h"
 #include "server/core/letterbox.h"
 #include "server/core/message.h"
@@ -22,6 +23,7 @@ struct Passage {
     xmpp::Jid to;
     MessageType type;
     Keeping keep;
+    bool copied_to_sender, copied_to_receiver;  ///< XEP-0280
     std::string bytes = {};  ///< serialised once, before any stanza-id
     Change change = {};
 
@@ -41,23 +43,36 @@ crypto::LogEntry entry_of(const Passage& p, LogWriter& writer, bool outgoing, bo
     return entry;
 }
 
-void archive_for_sender(Passage& p) {
-    if (!p.keep.archive || p.to.bare() == p.from->jid().bare()) return;
-    auto& writer = *p.from->account().writer;
-    p.core.logs.archive(p.change, writer, entry_of(p, writer, true, false));
+/// Into the sender's archive, and to the sender's other sessions.
+void finish_for_sender(Passage& p) {
+    if (p.to.bare() == p.from->jid().bare()) return;
+    auto& account = p.from->account();
+    const bool kept = p.keep.archive && account.archives(p.to);
+    auto entry = kept ? entry_of(p, *account.writer, true, false) : crypto::LogEntry{};
+    if (kept) entry.archived = p.core.logs.archive(p.change, *account.writer, entry);
+    if (p.copied_to_sender && account.sessions.size() > 1) copy_sent(*p.from, *deliverable(account, entry, p.bytes, false, {}), p.message.attr("type"));
 }
 
-crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, bool closed) {
-    auto entry = entry_of(p, writer, false, closed);
-    if (p.keep.archive) entry.archived = p.core.logs.archive(p.change, writer, entry);
+/// `account` is null while the vault is closed.
+crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, const Account* account) {
+    auto entry = entry_of(p, writer, false, !account);
+    if (p.keep.archive && (!account || account->archives(xmpp::Jid(p.from->jid())))) entry.archived = p.core.logs.archive(p.change, writer, entry);
     return entry;
 }
 
+void copy_to_others(const Passage& p, const Account& account, const crypto::LogEntry& entry, const std::vector<std::shared_ptr<Session>>& takers = {}) {
+    if (!p.copied_to_receiver || account.sessions.size() <= takers.size()) return;
+    std::vector<const Session*> taken_by;
+    for (const auto& session : takers) taken_by.push_back(session.get());
+    copy_received(account, *deliverable(account, entry, p.bytes, false, {}), p.message.attr("type"), taken_by, p.from.get());
+}
+
 /// Nobody can take it: vault closed, or open without a session that takes messages.
-bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, bool closed) {
+bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, const Account* account) {
     if (!p.keep.letterbox) return true;
     if (!p.core.logs.stores(ClassId::letterbox)) {
-        archive_for_recipient(p, *writer, closed);
+        const auto entry = archive_for_recipient(p, *writer, account);
+        if (account) copy_to_others(p, *account, entry);
         return true;
     }
     const auto& policy = p.core.env.policy;
@@ -66,10 +81,11 @@ bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, bool clo
     const auto now = p.core.env.clock.now();
     if (!letterbox_has_room(p.core, writer) || !p.core.intake.has_share(sender, quota, now))
         return p.refuse({Condition::service_unavailable, quota_is_full});
-    const auto entry = archive_for_recipient(p, *writer, closed);
+    const auto entry = archive_for_recipient(p, *writer, account);
     const auto before = writer->usage[ClassId::letterbox].bytes;
     keep_in_letterbox(p.core, p.change, *writer, entry);
     p.core.intake.kept(sender, quota, writer->usage[ClassId::letterbox].bytes - before, now);
+    if (account) copy_to_others(p, *account, entry);
     return true;
 }
 
@@ -82,8 +98,9 @@ bool admitted(Passage& p, const Account* account) {
 }
 
 void to_sessions(Passage& p, Account& account, const std::vector<std::shared_ptr<Session>>& sessions) {
-    auto entry = p.keep.letterbox ? archive_for_recipient(p, *account.writer, false) : crypto::LogEntry{};
+    auto entry = p.keep.letterbox ? archive_for_recipient(p, *account.writer, &account) : crypto::LogEntry{};
     const auto wire = deliverable(account, entry, p.bytes, false, {});
+    copy_to_others(p, account, entry, sessions);
     std::shared_ptr<Delivery> delivery;
     if (p.keep.letterbox) delivery = std::make_shared<Delivery>(Delivery{std::move(entry)});
     for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
@@ -100,7 +117,7 @@ std::vector<std::shared_ptr<Session>> takers(const Account& account) {
 bool to_open_account(Passage& p, Account& account) {
     const auto sessions = takers(account);
     const bool keepable = p.type == MessageType::chat || p.type == MessageType::normal;
-    if (sessions.empty()) return keepable ? to_letterbox(p, account.writer, false) : true;
+    if (sessions.empty()) return keepable ? to_letterbox(p, account.writer, &account) : true;
     to_sessions(p, account, sessions);
     return true;
 }
@@ -133,7 +150,7 @@ bool deliver(Passage& p) {
     if (!account) {
         const auto writer = core.logs.find(p.to.bare());
         if (!writer) return p.refuse({Condition::service_unavailable});
-        return keepable ? admitted(p, nullptr) && to_letterbox(p, writer, true) : true;
+        return keepable ? admitted(p, nullptr) && to_letterbox(p, writer, nullptr) : true;
     }
     if (!admitted(p, account.get())) return false;
     if (account->blocks(xmpp::Jid(p.from->jid()))) return true;
@@ -183,10 +200,10 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
 
     remove_forged_ids(message, core.domain.domain());
     if (!message.has_attr("to")) message.set_attr("to", to->to_string());
-    Passage p{core, from, message, *to, type, keeping(message)};
+    Passage p{core, from, message, *to, type, keeping(message), copied_to_sender(message), copied_to_receiver(message)};
     p.bytes = xml::serialize(message);
     if (!deliver(p)) return;
-    archive_for_sender(p);
+    finish_for_sender(p);
     if (!p.change.empty()) core.write(std::move(p.change), core.failure_reply(message));
 }
 

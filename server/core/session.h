@@ -96,6 +96,7 @@ public:
     std::set<xmpp::Jid> directed;               ///< whom it sent directed available presence
     bool interested = false;                    ///< asked for the roster (RFC 6121 2.2)
     bool blocklist_interested = false;          ///< asked for the blocklist (XEP-0191)
+    bool carbons = false;                       ///< asked for copies (XEP-0280)
     bool live = false;                          ///< the letterbox has been emptied into it or before it
     /// The letterbox is being emptied into it: its stanzas are held back until then, so that an answer to anything it asks after its
     /// first presence tells that it has all that waited.

@@ -4,8 +4,8 @@
 namespace lethe::feature {
 
 core::FeatureTable all() {
-    return core::FeatureTable({archive(), blocking(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
-                               roster(), version()});
+    return core::FeatureTable({archive(), archive_preferences(), blocking(), carbons(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
+                               roster(), uptime(), version()});
 }
 
 }  // namespace lethe::feature

@@ -8,7 +8,9 @@ namespace lethe::feature {
 core::FeatureTable all();
 
 core::Feature archive();         // XEP-0313
+core::Feature archive_preferences();  // XEP-0441
 core::Feature blocking();        // XEP-0191
+core::Feature carbons();         // XEP-0280
 core::Feature commands();        // XEP-0050
 core::Feature data_policy();     // XEP-0504
 core::Feature disco();           // XEP-0030
@@ -18,6 +20,7 @@ core::Feature offline();         // XEP-0160
 core::Feature ping();            // XEP-0199
 core::Feature registration();    // XEP-0077
 core::Feature roster();          // RFC 6121 section 2
+core::Feature uptime();          // XEP-0012
 core::Feature version();         // XEP-0092
 
 }  // namespace lethe::feature

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// XEP-0313 Message Archive Management, version 1.1 (urn:xmpp:mam:2): queries by the account's owner, filters `with`, `start`, `end`, paging by
-// RSM (XEP-0059) after and before an id.
+// XEP-0313 Message Archive Management, version 1.1 (urn:xmpp:mam:2 and #extended): queries by the account's owner, filters `with`, `start`, `end`,
+// `after-id`, `before-id`, `ids`; paging by RSM (XEP-0059) after and before an id, flipped pages; metadata.
 //
 // The archive is a sealed log: it is written at receipt whether or not the vault is open, and only an open vault reads it. So
 // ids are opaque (an encrypted place and time), there is no count, and entries received while the vault was closed are filtered by the
-// blocklist when they are read. Ids of what the server has forgotten stay meaningful: what came after such an id is what is left and was received
-// later. An id that this vault never gave out is item-not-found.
+// blocklist and the owner's preferences (XEP-0441) when they are read. Ids of what the server has forgotten stay meaningful: what came after such
+// an id is what is left and was received later. An id that this vault never gave out is item-not-found, and so is a forgotten one that
+// is asked for by itself (`ids`).
 //
 // An owner who chose how long the archive is kept (feature/commands.cpp) has entries in several classes: a page merges them by time of
 // receipt. What the choice that stands now, or an earlier one, ruled out is not served, whatever its bucket still holds.
@@ -20,6 +21,7 @@
 #include "server/core/log_reader.h"
 #include "server/core/message.h"
 #include "server/feature/all.h"
+#include "server/feature/archive_query.h"
 #include "server/xmpp/datetime.h"
 #include "server/xmpp/forms.h"
 #include "server/xmpp/ns.h"
@@ -27,11 +29,9 @@
 namespace lethe::feature {
 namespace {
 namespace ns = xmpp::ns;
-using crypto::ClassId;
 using xmpp::Condition;
 using xmpp::StanzaError;
 
-constexpr std::size_t page_default = 50, page_most = 250;
 constexpr std::size_t queries_waiting = 32;  ///< of one session, behind the one that is answered
 
 void fields(core::Request& request) {
@@ -42,100 +42,26 @@ void fields(core::Request& request) {
         form.fields = {{.var = "FORM_TYPE", .type = "hidden", .values = {std::string(ns::mam)}},
                        {.var = "with", .type = "jid-single", .values = {}},
                        {.var = "start", .type = "text-single", .values = {}},
-                       {.var = "end", .type = "text-single", .values = {}}};
+                       {.var = "end", .type = "text-single", .values = {}},
+                       {.var = "before-id", .type = "text-single", .values = {}},
+                       {.var = "after-id", .type = "text-single", .values = {}},
+                       {.var = "ids", .type = "list-multi", .values = {}}};
         xmpp::add_form(query, form);
-    });
-}
-
-struct Filter {
-    std::optional<xmpp::Jid> with;
-    std::optional<std::int64_t> start, end;
-};
-
-std::expected<Filter, StanzaError> read_filter(const xml::Element& query) {
-    Filter filter;
-    const auto x = query.child("x", ns::data_form);
-    if (!x) return filter;
-    const auto form = xmpp::parse_form(x);
-    if (!form || form->form_type() != ns::mam) return std::unexpected(StanzaError{Condition::bad_request, "The form is not an archive query."});
-    for (const auto& field : form->fields) {
-        if (field.var == "FORM_TYPE") continue;
-        const auto value = form->value(field.var);
-        if (field.var == "with") {
-            filter.with = xmpp::Jid::parse(value);
-            if (!filter.with) return std::unexpected(StanzaError{Condition::jid_malformed});
-        } else if (field.var == "start" || field.var == "end") {
-            const auto time = xmpp::parse_datetime(value);
-            if (!time) return std::unexpected(StanzaError{Condition::bad_request, "A time is not in the form of XEP-0082."});
-            (field.var == "start" ? filter.start : filter.end) = time;
-        } else {
-            return std::unexpected(StanzaError{Condition::feature_not_implemented, "Unknown field in the archive query."});
+        for (auto field : query.first_child().children()) {
+            if (field.attr("var") != "ids") continue;
+            auto validate = field.add("validate", ns::xdata_validate);  // XEP-0122: any value, the list is not given
+            validate.set_attr("datatype", "xs:string");
+            validate.add("open");
         }
-    }
-    return filter;
+    });
 }
 
 struct Page {
     std::shared_ptr<core::Session> session;
     core::Responder responder;
     std::string query_id;
-    core::LogQuery log;
-    std::size_t max = page_default;
+    ArchiveQuery query;
 };
-
-/// What the RSM element asks for. The vault tells ids it gave out from others.
-std::expected<void, StanzaError> read_paging(const core::Account& account, const xmpp::Rsm& rsm, Page& page) {
-    if (rsm.index) return std::unexpected(StanzaError{Condition::feature_not_implemented, "Pages are not counted here."});
-    page.max = std::min(rsm.max.value_or(page_default), page_most);
-    page.log.backwards = rsm.before.has_value();
-    const auto& id = rsm.after ? rsm.after : rsm.before;
-    if (!id || id->empty()) return {};
-    page.log.from = account.vault->place_of(*id);
-    if (!page.log.from || !crypto::is_archive(page.log.from->place.cls)) return std::unexpected(StanzaError{Condition::item_not_found});
-    for (auto& source : page.log.sources)
-        if (source.cls == page.log.from->place.cls) (rsm.after ? source.after : source.before) = page.log.from->place;
-    return {};
-}
-
-bool matches(const xmpp::Jid& peer, const xmpp::Jid& with) { return with.is_bare() ? peer.bare() == with.bare() : peer == with; }
-
-/// What of one class may be served at all, and can match.
-core::LogSource source_of(const core::Core& core, ClassId cls, const Filter& filter, std::int64_t received_after) {
-    core::LogSource source{.cls = cls, .received_after = received_after};
-    for (auto& bucket : core.env.buckets.readable(cls)) {
-        // Receipt times may run a moment ahead of the clock (they rise strictly), hence the second of slack.
-        constexpr std::int64_t slack = 1'000'000;
-        if (filter.start && bucket->span.end != store::no_deadline && bucket->span.end + slack < *filter.start) continue;
-        if (filter.end && bucket->span.start - slack > *filter.end) continue;
-        source.buckets.push_back(std::move(bucket));
-    }
-    const auto& keep = core.env.buckets.keep(cls);
-    if (!keep.unlimited) source.received_after = std::max(source.received_after, core.env.clock.now() - keep.micros);
-    return source;
-}
-
-void apply_filter(const core::Core& core, const core::Account& account, const Filter& filter, core::LogQuery& log) {
-    const auto& buckets = core.env.buckets;
-    const auto choice = account.writer->archive_choice;
-    const auto floor = account.writer->archive_floor;
-    const auto horizon = std::max(floor, buckets.archive_horizon(choice));
-    // Who never chose has nothing elsewhere; who wants nothing kept is served nothing.
-    const auto classes = floor == 0 ? std::vector{ClassId::archive} : buckets.archive_class(choice) ? buckets.classes() : std::vector<ClassId>();
-    for (const ClassId cls : classes) {
-        if (!crypto::is_archive(cls)) continue;
-        if (auto source = source_of(core, cls, filter, horizon); !source.buckets.empty()) log.sources.push_back(std::move(source));
-    }
-    log.vault = account.vault;
-    log.wanted = [filter, blocklist = account.blocklist](const crypto::LogEntry& entry) {
-        if (filter.start && entry.received < *filter.start) return false;
-        if (filter.end && entry.received > *filter.end) return false;
-        if (!filter.with && !entry.vault_closed) return true;
-        const auto peer = xmpp::Jid::parse(entry.peer);
-        if (!peer) return false;
-        if (entry.vault_closed && blocklist.blocks(*peer)) return false;
-        return !filter.with || matches(*peer, *filter.with);
-    };
-}
 
 void send_result(const Page& page, const core::LogItem& item, const std::string& id) {
     const auto& jid = page.session->jid();
@@ -148,13 +74,14 @@ void send_result(const Page& page, const core::LogItem& item, const std::string&
 }
 
 asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<core::LogItem> items, bool complete) {
-    if (page.log.backwards) std::reverse(items.begin(), items.end());
+    if (page.query.log.backwards) std::reverse(items.begin(), items.end());
+    const auto id_of = [&](const core::LogItem& item) { return page.session->account().vault->archive_id({item.place, item.entry.received}); };
     xmpp::RsmResult rsm;
+    if (!items.empty()) rsm = {.first = id_of(items.front()), .last = id_of(items.back())};
+    // Flipped: the order on the wire only (section 4.3.3).
+    if (page.query.flipped) std::reverse(items.begin(), items.end());
     for (const auto& item : items) {
-        const auto id = page.session->account().vault->archive_id({item.place, item.entry.received});
-        if (!rsm.first) rsm.first = id;
-        rsm.last = id;
-        send_result(page, item, id);
+        send_result(page, item, id_of(item));
         auto waiting = core::wait_for_room(core, page.session);
         co_await std::move(waiting);
         if (page.session->ended) co_return;
@@ -166,61 +93,112 @@ asio::awaitable<void> send_page(core::Core& core, const Page& page, std::vector<
     });
 }
 
-asio::awaitable<void> run(core::Core& core, Page page) {
-    std::vector<core::LogItem> items;
-    bool ended = false, cut = false;
-    const auto turns = page.session->archive_queries;
-    auto entering = turns->enter();
-    co_await std::move(entering);
-    const core::Turn turn(turns);
+struct Found {
+    std::vector<core::LogItem> items;  ///< in reading order
+    bool complete = false;             ///< nothing more matches in this direction
+};
+
+/// Everything that the query finds, oldest or newest first, up to `most` and one more; nothing if the disk failed.
+asio::awaitable<std::optional<Found>> find(core::Core& core, std::shared_ptr<core::Session> session, core::LogQuery query, std::size_t most) {
+    Found found;
     co_await core.barrier();  // what was acknowledged as stored is found
-    auto query = std::exchange(page.log, core::LogQuery{.backwards = page.log.backwards});
-    while (!ended && !cut && items.size() <= page.max && !page.session->ended) {
-        query.limit = page.max + 1 - items.size();  // one more than asked for tells whether the page is the last
+    bool ended = false, cut = false;
+    while (!ended && !cut && found.items.size() <= most && !session->ended) {
+        query.limit = most + 1 - found.items.size();  // one more than asked for tells whether the page is the last
         std::function<core::LogPage()> job = [&store = core.env.store, query] { return core::read_log(store, query); };
         auto reading = core::on_pool<core::LogPage>(core.env.io, core.env.pool, std::move(job));
         core::LogPage part = co_await std::move(reading);
         if (part.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{part.unreadable}});
         if (part.failed) {
             core.env.log.write(retention::Event::storage_alarm, {retention::Word("archive_unreadable")});
-            page.responder.error({Condition::internal_server_error, "The archive cannot be read now."});
-            co_return;
+            co_return std::nullopt;
         }
-        std::move(part.items.begin(), part.items.end(), std::back_inserter(items));
+        std::move(part.items.begin(), part.items.end(), std::back_inserter(found.items));
         ended = part.ended;
         cut = part.cut;  // a page may be shorter than asked for; it then says that it is not the last
         query.go_on_from(part.reached);
     }
-    query = {};  // the keys of its buckets do not wait for a slow reader
+    found.complete = found.items.size() <= most && !cut;
+    if (found.items.size() > most) found.items.resize(most);
+    co_return found;
+}
+
+constexpr const char* unreadable = "The archive cannot be read now.";
+
+asio::awaitable<void> answer(core::Core& core, Page page) {
+    const auto turns = page.session->archive_queries;
+    auto entering = turns->enter();
+    co_await std::move(entering);
+    const core::Turn turn(turns);
+    // The keys of the buckets do not wait for a slow reader: only `find` has the whole query.
+    auto log = std::exchange(page.query.log, core::LogQuery{.backwards = page.query.log.backwards});
+    auto finding = find(core, page.session, std::move(log), std::max(page.query.max, page.query.ids));
+    auto found = co_await std::move(finding);
     if (page.session->ended) co_return;
-    const bool complete = items.size() <= page.max && !cut;
-    if (items.size() > page.max) items.resize(page.max);
-    auto sending = send_page(core, page, std::move(items), complete);
+    if (!found) co_return page.responder.error({Condition::internal_server_error, unreadable});
+    if (found->items.size() < page.query.ids) co_return page.responder.error({Condition::item_not_found});
+    if (found->items.size() > page.query.max) {
+        found->items.resize(page.query.max);
+        found->complete = false;
+    }
+    auto sending = send_page(core, page, std::move(found->items), found->complete);
     co_await std::move(sending);
 }
 
-void query(core::Request& request) {
-    auto& account = request.session->account();
-    const auto rsm = xmpp::parse_rsm(request.payload);
-    if (!rsm) return request.responder.error({Condition::bad_request, rsm.error()});
-    const auto filter = read_filter(request.payload);
-    if (!filter) return request.responder.error(filter.error());
-    if (request.payload.has_attr("node")) return request.responder.error({Condition::item_not_found, "There is no such archive."});
-    Page page{.session = request.session, .responder = request.responder, .query_id = std::string(request.payload.attr("queryid"))};
-    apply_filter(request.core, account, *filter, page.log);
-    if (const auto paging = read_paging(account, *rsm, page); !paging) return request.responder.error(paging.error());
+/// The ends of what may be served.
+asio::awaitable<void> answer_metadata(core::Core& core, std::shared_ptr<core::Session> session, core::Responder responder) {
+    const auto turns = session->archive_queries;
+    auto entering = turns->enter();
+    co_await std::move(entering);
+    const core::Turn turn(turns);
+    std::optional<core::LogItem> ends[2];
+    for (const bool last : {false, true}) {
+        auto query = whole_archive(core, session->account());
+        query.backwards = last;
+        auto finding = find(core, session, std::move(query), 1);
+        auto found = co_await std::move(finding);
+        if (session->ended) co_return;
+        if (!found) co_return responder.error({Condition::internal_server_error, unreadable});
+        if (!found->items.empty()) ends[last] = std::move(found->items.front());
+    }
+    responder.result([&](xml::Element iq) {
+        auto metadata = iq.add("metadata", ns::mam);
+        if (!ends[0] || !ends[1]) return;
+        for (const bool last : {false, true}) {
+            auto end = metadata.add(last ? "end" : "start");
+            end.set_attr("id", session->account().vault->archive_id({ends[last]->place, ends[last]->entry.received}));
+            end.set_attr("timestamp", xmpp::format_datetime(ends[last]->entry.received));
+        }
+    });
+}
+
+/// False if too many wait already; the client was told.
+bool may_wait(core::Request& request) {
     auto& turns = request.session->archive_queries;
     if (!turns) turns = std::make_shared<core::Turns>(request.core.env.io, queries_waiting);
-    if (turns->full()) return request.responder.error({Condition::resource_constraint, "Too many archive queries at once."});
-    asio::co_spawn(request.core.env.io, run(request.core, std::move(page)), asio::detached);
+    if (turns->full()) request.responder.error({Condition::resource_constraint, "Too many archive queries at once."});
+    return !turns->full();
+}
+
+void query(core::Request& request) {
+    auto query = read_archive_query(request.core, request.session->account(), request.payload);
+    if (!query) return request.responder.error(query.error());
+    Page page{.session = request.session, .responder = request.responder, .query_id = std::string(request.payload.attr("queryid")), .query = std::move(*query)};
+    if (may_wait(request)) asio::co_spawn(request.core.env.io, answer(request.core, std::move(page)), asio::detached);
+}
+
+void metadata(core::Request& request) {
+    if (may_wait(request)) asio::co_spawn(request.core.env.io, answer_metadata(request.core, request.session, request.responder), asio::detached);
 }
 
 }  // namespace
 
 core::Feature archive() {
     return {.name = "archive",
-            .account_features = {ns::mam, ns::sid},
-            .iq = {{"get", ns::mam, "query", core::at_own_account, fields}, {"set", ns::mam, "query", core::at_own_account, query}}};
+            .account_features = {ns::mam, ns::mam_extended, ns::sid},
+            .iq = {{"get", ns::mam, "query", core::at_own_account, fields},
+                   {"set", ns::mam, "query", core::at_own_account, query},
+                   {"get", ns::mam, "metadata", core::at_own_account, metadata}}};
 }
 
 }  // namespace lethe::feature

@@ -4,6 +4,9 @@
 // While the vault is closed nobody can look at the list: messages of a blocked sender wait in the letterbox and are dropped, from the
 // archive too, when it is opened. So that no answer tells a blocked sender whether the account is online, an open vault gives none
 // either: messages vanish without the error that the XEP recommends, requests get the answer every stranger gets.
+//
+// XEP-0377 Spam Reporting, version 0.4: a report that comes with a block is one event of the log, in which the policy decides what is said of the
+// address. The operator gets nothing else of it: not who reports, no text, no messages. Nothing is passed on to anybody.
 #include "server/core/core.h"
 #include "server/core/presence.h"
 #include "server/feature/all.h"
@@ -21,6 +24,20 @@ void get(core::Request& request) {
         auto list = iq.add("blocklist", ns::blocking);
         for (const auto& jid : request.session->account().blocklist.jids()) list.add("item").set_attr("jid", jid.to_string());
     });
+}
+
+constexpr std::string_view spam = "urn:xmpp:reporting:spam", abuse = "urn:xmpp:reporting:abuse";
+
+void note_reports(const core::Core& core, const xml::Element& payload) {
+    for (const auto item : payload.children()) {
+        const auto report = item.child("report", ns::reporting);
+        const auto jid = xmpp::Jid::parse(item.attr("jid"));
+        if (!report || !jid) continue;
+        const auto reason = report.attr("reason");
+        core.env.log.write(retention::Event::abuse_reported, {retention::Peer{*jid}, reason == spam    ? retention::Word("spam")
+                                                                                     : reason == abuse ? retention::Word("abuse")
+                                                                                                       : retention::Word("other")});
+    }
 }
 
 std::optional<Jids> items(const xml::Element& payload) {
@@ -84,6 +101,7 @@ void block(core::Request& request) {
         if (after.blocks(xmpp::Jid(contact))) core::send_presence_to(request.core, account, contact, false);
     core::withdraw_directed(request.core, account, after);
     account.blocklist = std::move(after);
+    note_reports(request.core, request.payload);
     commit(request, std::move(change), "block", *named);
 }
 
@@ -105,7 +123,7 @@ void unblock(core::Request& request) {
 
 core::Feature blocking() {
     return {.name = "blocking",
-            .server_features = {ns::blocking},
+            .server_features = {ns::blocking, ns::reporting, spam, abuse},
             .iq = {{"get", ns::blocking, "blocklist", core::at_own_account, get},
                    {"set", ns::blocking, "block", core::at_own_account, block},
                    {"set", ns::blocking, "unblock", core::at_own_account, unblock}}};

@@ -124,9 +124,8 @@ std::string ClientStream::features() const {
         out += sasl_element("mechanisms", names);
         if (plus) {
             out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
-            if (binding.tls_exporter) out += "<channel-binding type='tls-exporter'/>";
-            if (binding.tls_unique) out += "<channel-binding type='tls-unique'/>";
-            out += "<channel-binding type='tls-server-end-point'/></sasl-channel-binding>";
+            for (const auto& type : binding.types()) out += "<channel-binding type='" + type + "'/>";
+            out += "</sasl-channel-binding>";
         }
     }
     if (state_ == State::authenticated)

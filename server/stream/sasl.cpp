@@ -154,7 +154,8 @@ Login::Reply Login::begin(std::string_view mechanism, std::string_view payload) 
         if (!authzid || !tried_ || *authzid != *tried_) return fail("invalid-authzid");
     }
     const auto& c = found_.credential;
-    const auto challenge = exchange_->server_first({hash, c.iterations, c.salt, c.stored_key, c.server_key});
+    const auto challenge = exchange_->server_first({hash, c.iterations, c.salt, c.stored_key, c.server_key},
+                                                   scram::offer_digest(hash, offered, binding_.types()));
     return {Reply::Kind::challenge, xmpp::base64::encode(as_bytes(challenge))};
 }
 

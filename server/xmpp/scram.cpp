@@ -111,6 +111,28 @@ struct Proof {
 
 }  // namespace
 
+std::vector<std::string> ChannelBinding::types() const {
+    std::vector<std::string> out;
+    if (tls_exporter) out.emplace_back("tls-exporter");
+    if (tls_unique) out.emplace_back("tls-unique");
+    if (tls_server_end_point) out.emplace_back("tls-server-end-point");
+    return out;
+}
+
+std::string offer_digest(Hash hash, std::vector<std::string> mechanisms, std::vector<std::string> bindings) {
+    std::string text;
+    const auto join = [&text](std::vector<std::string>& names) {
+        std::ranges::sort(names);  // i;octet
+        for (std::size_t i = 0; i < names.size(); ++i) text.append(i ? "\x1e" : "").append(names[i]);
+    };
+    join(mechanisms);
+    if (!bindings.empty()) text += '\x1f';
+    join(bindings);
+    Digest out;
+    digest(hash, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()), out);
+    return base64::encode(out.view());
+}
+
 Exchange::Exchange(Hash hash, bool plus, const ChannelBinding& binding, std::string server_nonce)
     : hash_(hash), plus_(plus), binding_(binding), server_nonce_(std::move(server_nonce)) {
     assert(!server_nonce_.empty() && is_printable(server_nonce_) &&
@@ -152,11 +174,12 @@ std::expected<Exchange::ClientFirst, Failure> Exchange::client_first(std::string
     return first;
 }
 
-std::string Exchange::server_first(Verifier verifier) {
+std::string Exchange::server_first(Verifier verifier, std::string_view offer) {
     assert(!nonce_.empty() && verifier.hash == hash_);
     verifier_ = std::move(verifier);
     server_first_ =
         "r=" + nonce_ + ",s=" + base64::encode(verifier_.salt) + ",i=" + std::to_string(verifier_.iterations);
+    if (!offer.empty()) server_first_.append(",h=").append(offer);
     return server_first_;
 }
 

@@ -62,7 +62,12 @@ struct ChannelBinding {
     std::optional<std::vector<std::uint8_t>> tls_exporter;          // RFC 9266
     std::optional<std::vector<std::uint8_t>> tls_unique;            // RFC 5929, never on TLS 1.3
     bool any() const { return tls_server_end_point || tls_exporter || tls_unique; }
+    std::vector<std::string> types() const;  ///< names of those that are available, as XEP-0440 announces them
 };
+
+/// What the server-first-message says of what was offered, so that nobody in between can take a stronger mechanism or binding off the list
+/// unnoticed (XEP-0474 version 0.5.0 section 5.1): base64. `bindings` is what XEP-0440 announced; empty if it announced nothing.
+std::string offer_digest(Hash hash, std::vector<std::string> mechanisms, std::vector<std::string> bindings);
 
 /// RFC 6120 section 6.5 conditions this exchange can end in: a message outside the grammar or a header that does not fit the
 /// mechanism; one that is well formed but proves nothing (proof, nonce, channel binding, downgrade); broken base64 inside a message.
@@ -81,7 +86,8 @@ public:
     /// Checks gs2 header: 'y' is refused when -PLUS was offered (downgrade); 'p=' must name an available binding.
     std::expected<ClientFirst, Failure> client_first(std::string_view message);
     /// The verifier may be a made-up one (unknown account): the exchange then runs the same way and fails at client_final.
-    std::string server_first(Verifier verifier);
+    /// `offer` is an offer_digest(), sent as attribute "h"; none if it is empty.
+    std::string server_first(Verifier verifier, std::string_view offer = {});
 
     struct Success {
         std::string server_final;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Blocking (XEP-0191), both ways. Differs from its SHOULDs on purpose: messages of a blocked sender vanish without an error."""
 from lethe_test import WireCase, archive, main
+from lethe_test.waiting import until
 from lethe_test.xmlstream import BLOCKING
 
 GET = f"<iq type='get'><blocklist xmlns='{BLOCKING}'/></iq>"
@@ -271,6 +272,39 @@ class Outbound(BlockingCase):
         bob.sends(f"<iq to='{alice.full}' type='result' id='1'/>")
         bob.receives_nothing()
         alice.receives_nothing()
+
+
+class Reports(BlockingCase):
+    """XEP-0377: what the operator sees of a report is one line of the log, by the policy's rules."""
+
+    policy = {"log": {"keep": "24h", "address": "none", "account": "none", "peer": "full", "client": "none"}}
+
+    def log(self):
+        return "".join(f.read_text() for f in (self.server.data / "log").glob("*.log"))
+
+    def report(self, jid, reason):
+        inner = f"<report xmlns='urn:xmpp:reporting:1' reason='{reason}'><text>canary text</text><report-origin/></report>"
+        return f"<iq type='set'><block xmlns='{BLOCKING}'><item jid='{jid}'>{inner}</item></block></iq>"
+
+    def test_a_report_blocks_and_is_logged_without_its_text_or_its_sender(self):
+        alice, bob = self.pair()
+        for number, reason in enumerate(("urn:xmpp:reporting:spam", "urn:xmpp:reporting:abuse", "urn:example:own reason", "")):
+            alice.asks_ok(self.report(f"spammer{number}@elsewhere.example", reason))
+        self.assertEqual(4, len(self.listed(alice)))
+        lines = until(lambda: (lambda found: found if len(found) == 4 else None)([line for line in self.log().splitlines() if "abuse_reported" in line and "spammer" in line]), "the lines")
+        for number, word in enumerate(("spam", "abuse", "other", "other")):
+            self.assertIn(f"spammer{number}@elsewhere.example", lines[number])
+            self.assertIn(word, lines[number])
+        for absent in ("canary", alice.jid, "own reason"):
+            self.assertNotIn(absent, "".join(lines))
+
+    def test_a_block_without_a_report_is_not_logged(self):
+        alice, _ = self.pair()
+        before = self.log().count("abuse_reported")
+        alice.asks_ok(block("quiet@elsewhere.example"))
+        alice.asks_ok(self.report("marker@elsewhere.example", "urn:xmpp:reporting:spam"))
+        until(lambda: "marker@" in self.log(), "the marker's line")
+        self.assertEqual(before + 1, self.log().count("abuse_reported"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """SASL (RFC 6120 section 6, RFC 5802, RFC 7677, XEP-0440): every success, every failure, and the same answer to all who fail."""
 import base64
+import hashlib
 import re
 import ssl
 
@@ -47,6 +48,18 @@ class Success(SaslCase):
         client = self.secured(self.account())
         types = client.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0")
         self.assertIn("tls-server-end-point", [t.get("type") for t in types])
+
+    def test_the_challenge_holds_the_digest_of_what_was_offered(self):
+        """XEP-0474: a client that saw another list than the server sent knows that somebody took something away."""
+        client = self.secured(self.account())
+        bindings = [t.get("type") for t in client.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0")]
+        offer = "\x1e".join(sorted(client.mechanisms)) + "\x1f" + "\x1e".join(sorted(bindings))
+        for mechanism, name in (("SCRAM-SHA-256", "sha256"), ("SCRAM-SHA-1-PLUS", "sha1")):
+            client = self.secured(client.account)
+            scram = Scram(mechanism, client.account.local, client.account.password,
+                          **({"binding": client.binding()} if mechanism.endswith("PLUS") else {}))
+            challenge = client.sasl_text(client.auth_begins(mechanism, scram.client_first()), "challenge")
+            self.assertEqual(b64(hashlib.new(name, offer.encode()).digest()), scram.attributes(challenge)["h"])
 
     def spoken_versions(self, account):
         """(version, client after STARTTLS) for every TLS version the server speaks."""

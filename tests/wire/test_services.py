@@ -5,6 +5,7 @@ import datetime
 import hashlib
 
 from lethe_test import WireCase, main
+from lethe_test.waiting import until
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
@@ -116,6 +117,18 @@ class Small(WireCase):
         for payload in ("<ping xmlns='urn:xmpp:ping'/>", "<time xmlns='urn:xmpp:time'/>", "<query xmlns='jabber:iq:version'/>", f"<query xmlns='{INFO}'/>"):
             answer = client.asks(f"<iq type='set' to='{self.server.domain}'>{payload}</iq>")
             self.assertEqual("error", answer.type, payload)
+
+    def test_the_servers_uptime_is_told_and_rises(self):
+        client = self.session(self.account(), "r")
+
+        def seconds():
+            return int(client.asks_ok(query("jabber:iq:last", self.server.domain)).child("query", "jabber:iq:last").get("seconds"))
+
+        before = seconds()
+        until(lambda: seconds() > before, "a later second")
+        self.server.restart()
+        client = self.session(self.account(), "r")
+        self.assertLessEqual(seconds(), before + 60)
 
     def test_nobodys_last_activity_is_told(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))

@@ -115,6 +115,12 @@ TEST_SUITE("xmpp/scram") {
         CHECK(done->server_final == "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
 
+    TEST_CASE("the digest of what was offered: the example of XEP-0474, and without channel binding") {
+        CHECK(offer_digest(Hash::sha_1, {"SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"}, {"tls-server-end-point", "tls-exporter"}) ==
+              "G6k/rBLDqgOhRRaCuuatSDFkJ08=");
+        CHECK(offer_digest(Hash::sha_256, {"SCRAM-SHA-256", "SCRAM-SHA-1"}, {}) == "0/NIECGLXv63MqTb7NyUI9Tqxi40YVZyx61umRrH924=");
+    }
+
     TEST_CASE("a login recovers the client key of the password, whatever the hash") {
         for (Hash hash : {Hash::sha_1, Hash::sha_256}) {
             Client c({.hash = hash});
