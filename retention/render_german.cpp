@@ -151,6 +151,7 @@ const Pair pairs[] = {
     {"an account may not log in any more", "ein Konto darf sich nicht mehr anmelden"},
     {"an account's key was destroyed", "der Schlüssel eines Kontos wurde zerstört"},
     {"an account's owner changed the password", "der Besitzer eines Kontos änderte das Passwort"},
+    {"somebody blocked an address and reported it (XEP-0377)", "jemand sperrte eine Adresse und meldete sie (XEP-0377)"},
     {"a sweep overwrote the keys of buckets", "ein Kehren überschrieb die Schlüssel von Eimern"},
     {"something on disk failed or is damaged", "etwas auf der Platte versagte oder ist beschädigt"},
     {"a bucket could not be made, read, shortened or destroyed", "ein Eimer konnte nicht angelegt, gelesen, gekürzt oder zerstört werden"},
