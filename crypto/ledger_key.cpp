@@ -41,13 +41,7 @@ std::string to_string(const LedgerPublicKey& key) {
 
 std::optional<LedgerPublicKey> parse_ledger_key(std::string_view text) {
     LedgerPublicKey key;
-    if (text.size() != 2 * key.bytes.size()) return std::nullopt;
-    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
-    for (std::size_t i = 0; i < key.bytes.size(); ++i) {
-        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) return std::nullopt;
-        key.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
-    }
+    if (!from_hex(text, key.bytes)) return std::nullopt;
     return key;
 }
 

@@ -21,18 +21,6 @@ constexpr std::size_t longest_word = 64;
 /// 9999-12-31T23:59:59Z: the last that four digits of a year can say.
 constexpr Time latest = Time{253'402'300'799} * second;
 
-template <std::size_t N>
-bool unhex(std::string_view text, std::array<std::uint8_t, N>& out) {
-    if (text.size() != 2 * N) return false;
-    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
-    for (std::size_t i = 0; i < N; ++i) {
-        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        out[i] = static_cast<std::uint8_t>(high << 4 | low);
-    }
-    return true;
-}
-
 Time rounded_down(Time time, Time unit) {
     time = std::clamp(time, Time{0}, latest);
     return time - time % unit;
@@ -135,7 +123,7 @@ struct LedgerReader {
     }
     template <std::size_t N>
     void bytes(std::string_view field, std::array<std::uint8_t, N>& out) {
-        good = unhex(text(field), out) && good;
+        good = crypto::from_hex(text(field), out) && good;
     }
     Time time(std::string_view field) {
         const auto value = text(field);
@@ -205,7 +193,7 @@ std::string to_hex(const Digest& digest) { return crypto::to_hex(digest); }
 
 std::optional<Digest> digest_from_hex(std::string_view text) {
     Digest out;
-    if (!unhex(text, out)) return std::nullopt;
+    if (!crypto::from_hex(text, out)) return std::nullopt;
     return out;
 }
 
@@ -242,7 +230,7 @@ bool signature_holds(std::string_view text, const crypto::LedgerPublicKey& key) 
     if (text.size() < tail) return false;
     const auto digits = text.substr(text.size() - tail + signature_mark.size(), signature_digits);
     crypto::LedgerSignature signature;
-    return unhex(digits, signature) && crypto::signed_by(key, as_bytes(text.substr(0, text.size() - tail)), signature);
+    return crypto::from_hex(digits, signature) && crypto::signed_by(key, as_bytes(text.substr(0, text.size() - tail)), signature);
 }
 
 }  // namespace lethe::retention

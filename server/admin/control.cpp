@@ -5,6 +5,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "crypto/hex.h"
+
 namespace lethe::admin {
 namespace {
 
@@ -33,7 +35,6 @@ Failure bad_request(std::string text) { return {Status::usage, std::move(text)};
 // By hand, because a JSON library would keep copies of a password that nobody wipes. Broken UTF-8 goes out as
 // it is: the reader refuses it.
 void append_string(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     out += '"';
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -42,8 +43,7 @@ void append_string(std::string& out, std::string_view text) {
             out += c;
         } else if (byte < 0x20) {
             out += "\\u00";
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
+            out += crypto::hex_digits(byte);
         } else {
             out += c;
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/admin/example_config.h"
 
+#include "crypto/hex.h"
 #include "server/admin/example_text.h"
 
 namespace lethe::admin {
@@ -8,7 +9,6 @@ namespace {
 
 /// The inside of a TOML basic string.
 std::string escaped(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -17,8 +17,7 @@ std::string escaped(std::string_view text) {
             out += c;
         } else if (byte < 0x20 || byte == 0x7f) {
             out += "\\u00";
-            out += digits[byte >> 4];
-            out += digits[byte & 15];
+            out += crypto::hex_digits(byte);
         } else {
             out += c;
         }
@@ -32,8 +31,7 @@ void fill(std::string& text, std::string_view place, std::string_view value) {
 
 }  // namespace
 
-std::string example_config(std::string_view domain, std::string_view data,
-                           std::string_view node_key_source) {
+std::string example_config(std::string_view domain, std::string_view data, std::string_view node_key_source) {
     std::string text(example_text);
     if (constexpr std::string_view preset = "#source = \"file\""; node_key_source != "file")
         text.replace(text.find(preset), preset.size(), "source = \"" + std::string(node_key_source) + '"');

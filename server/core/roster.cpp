@@ -4,23 +4,17 @@
 #include <array>
 
 #include "crypto/codec.h"
+#include "crypto/hex.h"
 
 namespace lethe::core {
 namespace {
 
 constexpr std::uint8_t roster_item_version = 1;
 
-
 std::string random_version() {
     std::array<std::uint8_t, 8> bytes;
     crypto::random_bytes(bytes);
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (auto b : bytes) {
-        text += digits[b >> 4];
-        text += digits[b & 15];
-    }
-    return text;
+    return crypto::to_hex(bytes);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7, XEP-0198 acknowledgements).
+#include <array>
 #include <charconv>
 
+#include "crypto/hex.h"
 #include "server/stream/client_stream.h"
 #include "server/xmpp/ns.h"
 
@@ -12,16 +14,10 @@ using xmpp::StreamCondition;
 
 constexpr unsigned login_attempts = 5;
 
-std::string random_hex(std::size_t bytes) {
-    std::string random(bytes, '\0');
-    crypto::random_bytes({reinterpret_cast<std::uint8_t*>(random.data()), random.size()});
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (const char c : random) {
-        text += digits[static_cast<unsigned char>(c) >> 4];
-        text += digits[static_cast<unsigned char>(c) & 15];
-    }
-    return text;
+std::string random_name() {
+    std::array<std::uint8_t, 8> bytes;
+    crypto::random_bytes(bytes);
+    return crypto::to_hex(bytes);
 }
 
 std::string sasl_element(std::string_view name, std::string_view content) {
@@ -86,7 +82,7 @@ asio::awaitable<void> ClientStream::process() {
 void ClientStream::open_reply() {
     if (std::exchange(replied_, true)) return;
     push("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" +
-         random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
+         random_name() + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
 }
 
 void ClientStream::on_header(const xml::StreamHeader& header) {
@@ -206,7 +202,7 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
         co_return;
     }
     auto wanted = iq.first_child().child("resource", ns::bind).text();
-    if (wanted.empty()) wanted = random_hex(8);
+    if (wanted.empty()) wanted = random_name();
     const auto jid = xmpp::FullJid::make(proof_->account, wanted);
     if (!jid) {
         refuse({xmpp::Condition::bad_request, "The resource is not allowed."});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "tools/audit/escape.h"
 
+#include "crypto/hex.h"
+
 namespace lethe::audit {
 
 namespace {
@@ -8,7 +10,6 @@ constexpr std::size_t longest = 300;
 }
 
 std::string printable(std::string_view bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
     std::string out;
     for (const char c : bytes) {
         if (out.size() >= longest) return out + "…";
@@ -16,7 +17,7 @@ std::string printable(std::string_view bytes) {
         if (byte >= 0x20 && byte < 0x7f && c != '\\')
             out += c;
         else
-            out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+            out.append("\\x").append(crypto::hex_digits(byte));
     }
     return out;
 }
