@@ -2,12 +2,12 @@
 #include "crypto/key_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 namespace lethe::crypto::key_file {
 namespace {
@@ -39,35 +39,25 @@ bool sync_directory(const std::string& path) {
 
 }  // namespace
 
-File::~File() {
-    if (fd >= 0) ::close(fd);
-}
-
-std::expected<File, std::string> open_private(const std::string& path, mode_t forbidden) {
-    // Not blocking: a FIFO in the key's place must be an error, not a server that waits for ever.
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        if (errno == ENOENT)
+std::expected<RegularFile, std::string> open_private(const std::string& path, mode_t forbidden) {
+    auto file = open_regular(path, std::numeric_limits<std::size_t>::max());
+    if (!file) {
+        if (file.error().code == ENOENT)
             return std::unexpected(
                 path + ": there is no node key; 'lethectl init' makes one, or restore it from your copy");
-        return std::unexpected(reason(path, "the node key cannot be opened", errno));
+        return std::unexpected(path + ": the node key " + file.error().text +
+                               "; check the file, and its path in [node_key] of lethe.toml");
     }
-    File file(fd, 0);
-    struct stat info {};
-    if (::fstat(fd, &info) != 0)
-        return std::unexpected(reason(path, "the node key cannot be examined", errno));
-    if (!S_ISREG(info.st_mode)) return std::unexpected(path + ": the node key must be a regular file");
-    if (info.st_uid != ::geteuid() && info.st_uid != 0)
+    if (file->owner != ::geteuid() && file->owner != 0)
         return std::unexpected(
             path + ": this node key belongs to another user; run 'chown' to make it the server's own");
-    if ((info.st_mode & forbidden) != 0)
+    if ((file->mode & forbidden) != 0)
         return std::unexpected(path + ": others may read or change this node key; run 'chmod 600 " + path +
                                "'");
-    file.size = static_cast<std::size_t>(info.st_size);
-    return file;
+    return std::move(*file);
 }
 
-std::expected<void, std::string> read_all(const File& file, std::span<std::uint8_t> out,
+std::expected<void, std::string> read_all(const RegularFile& file, std::span<std::uint8_t> out,
                                           const std::string& path) {
     while (!out.empty()) {
         const ssize_t n = ::read(file.fd, out.data(), out.size());

@@ -4,31 +4,21 @@
 #pragma once
 #include <sys/types.h>
 
-#include <cstddef>
 #include <expected>
 #include <span>
 #include <string>
-#include <utility>
 
 #include "crypto/bytes.h"
+#include "crypto/regular_file.h"
 
 namespace lethe::crypto::key_file {
 
-struct File {
-    int fd = -1;
-    std::size_t size = 0;
-    File(int descriptor, std::size_t bytes) : fd(descriptor), size(bytes) {}
-    File(File&& o) noexcept : fd(std::exchange(o.fd, -1)), size(o.size) {}
-    File& operator=(File&&) = delete;
-    ~File();
-};
-
 /// A regular file of this user's or root's that has none of the mode bits `forbidden`. Errors name the path
 /// and the remedy.
-std::expected<File, std::string> open_private(const std::string& path, mode_t forbidden);
+std::expected<RegularFile, std::string> open_private(const std::string& path, mode_t forbidden);
 inline constexpr mode_t nobody_else = 0177;
 inline constexpr mode_t group_may_read = 0137;
-std::expected<void, std::string> read_all(const File& file, std::span<std::uint8_t> out,
+std::expected<void, std::string> read_all(const RegularFile& file, std::span<std::uint8_t> out,
                                           const std::string& path);
 /// Mode 0600, fails if it exists; file and directory are synced. Leaves no file behind when it fails.
 std::expected<void, std::string> create(const std::string& path, ByteView bytes);

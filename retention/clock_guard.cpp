@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 
+#include "crypto/regular_file.h"
 #include "store/files.h"
 
 namespace lethe::retention {
@@ -49,10 +49,9 @@ std::optional<Record> parse_record(std::string_view text) {
 
 /// What cannot be read says nothing: the other traces of time remain.
 Record read_record(const std::filesystem::path& data) {
-    std::ifstream in(data / clock_file, std::ios::binary);
-    std::string text(2 * digits + boot_name + 3, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    return (in ? parse_record(text) : std::nullopt).value_or(Record{});
+    constexpr std::size_t size = 2 * digits + boot_name + 3, most = 4096;
+    const auto text = crypto::read_regular(data / clock_file, most);
+    return (text ? parse_record(std::string_view(*text).substr(0, size)) : std::nullopt).value_or(Record{});
 }
 
 }  // namespace
@@ -96,7 +95,7 @@ std::optional<Time> ClockGuard::recorded_time(std::string_view text) {
 
 int ClockGuard::write_record(const std::filesystem::path& data, const std::string& record) {
     const auto path = data / clock_file;
-    const store::File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const store::File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     if (!file) return errno;
     struct stat before {};
     const bool fresh = ::fstat(file.fd(), &before) == 0 && before.st_size == 0;

@@ -104,9 +104,11 @@ std::expected<store::File, std::string> open_ledger_file(const std::filesystem::
         if (file)
             if (const int code = store::sync_directory(path.parent_path()); code != 0) file = std::unexpected(code);
     }
-    if (!file)
+    const bool another_kind = !file && file.error() == EINVAL;  // which the check can name
+    if (!file && !another_kind)
         return std::unexpected(store::problem(path, file.error(), "cannot be opened", "check its permissions and the disk").text);
     if (const auto ours = store::check_private_file(path); !ours) return std::unexpected(ours.error().text);
+    if (another_kind) return std::unexpected(store::problem(path, EINVAL, "cannot be opened", "look at what stands there").text);
     return std::move(*file);
 }
 

@@ -59,6 +59,7 @@ struct Kept {
 /// would not have written or cannot be read.
 Keep allowed_keep(const std::filesystem::path& path, const Rules& rules) {
     Keep least{.micros = 0, .unlimited = true};
+    if (std::error_code error; !std::filesystem::is_regular_file(path, error)) return Keep{};  // a FIFO would never end
     std::ifstream in(path, std::ios::binary);
     if (!in) return Keep{};
     for (std::string line; std::getline(in, line);) {

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "retention/toml_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <toml++/toml.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <tuple>
+
+#include "crypto/regular_file.h"
 
 namespace lethe::retention {
 
@@ -215,6 +212,12 @@ std::optional<Keep> TomlSection::keep(std::string_view key) {
     return std::nullopt;
 }
 
+std::uint32_t TomlSection::line_of(std::string_view key, std::size_t item) const {
+    const toml::table* t = State::table(*this);
+    const toml::array* array = t ? t->get_as<toml::array>(key) : nullptr;
+    return array && item < array->size() ? (*array)[item].source().begin.line : 0;
+}
+
 void TomlSection::error(std::string_view key, std::string message) {
     const toml::node* node = state_->ask(*this, key);
     if (!node) return error(std::move(message));
@@ -278,23 +281,13 @@ std::expected<TomlFile, std::vector<FileError>> TomlFile::parse(std::string_view
 }
 
 std::expected<std::string, FileError> read_text_file(const std::string& path) {
-    const auto refuse = [&](const std::string& why) { return std::unexpected(FileError{path, 0, 0, why}); };
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return refuse(std::string("cannot be opened: ") + std::strerror(errno) +
-                      "; check the path and its permissions");
-    std::string text;
-    char buffer[4096];
-    ssize_t n = 0;
-    while (text.size() <= TomlFile::max_bytes && (n = ::read(fd, buffer, sizeof buffer)) > 0)
-        text.append(buffer, static_cast<std::size_t>(n));
-    const int code = errno;
-    ::close(fd);
-    if (n < 0) return refuse(std::string("cannot be read: ") + std::strerror(code) + "; name a regular file");
-    if (text.size() > TomlFile::max_bytes)
-        return refuse("is larger than " + std::to_string(TomlFile::max_bytes) +
-                      " bytes; name a policy or configuration file");
-    return text;
+    auto text = crypto::read_regular(path, TomlFile::max_bytes);
+    if (!text)
+        return std::unexpected(FileError{
+            path, 0, 0,
+            text.error().text + (text.error().code != 0 ? "; check the path and its permissions"
+                                                        : "; name a policy or configuration file")});
+    return std::move(*text);
 }
 
 }  // namespace lethe::retention

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "crypto/regular_file.h"
+
 namespace lethe::store {
 
 File& File::operator=(File&& o) noexcept {
@@ -25,13 +27,16 @@ void File::close() noexcept {
 }
 
 std::expected<File, int> open_file(const std::filesystem::path& path, OpenMode mode) {
-    int flags = O_CLOEXEC | O_NOFOLLOW;
+    // A FIFO in a file's place must not make anybody wait.
+    int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     if (mode == OpenMode::read) flags |= O_RDONLY;
     if (mode == OpenMode::write) flags |= O_RDWR;
     if (mode == OpenMode::create) flags |= O_RDWR | O_CREAT | O_EXCL;
     const int fd = ::open(path.c_str(), flags, 0600);
     if (fd < 0) return std::unexpected(errno);
-    return File(fd);
+    File file(fd);
+    if (!crypto::check_regular(fd)) return std::unexpected(EINVAL);
+    return file;
 }
 
 int write_at(int fd, ByteView bytes, std::uint64_t offset) {

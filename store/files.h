@@ -29,7 +29,7 @@ private:
 // The functions below return 0 or an errno.
 
 /// Opens without following a link in the last component, close-on-exec; `create` makes a new file 0600 and
-/// fails if it exists.
+/// fails if it exists. EINVAL at once for what is not a regular file.
 enum class OpenMode { read, write, create };
 std::expected<File, int> open_file(const std::filesystem::path& path, OpenMode mode);
 [[nodiscard]] int write_at(int fd, ByteView bytes, std::uint64_t offset);

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/net/certificate.h"
 
-#include <fcntl.h>
 #include <mbedtls/md.h>
 #include <mbedtls/x509.h>
 #include <sodium.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
 #include <system_error>
 
+#include "crypto/regular_file.h"
 #include "server/mbedtls_compat.h"
 
 namespace lethe::net {
@@ -34,47 +33,36 @@ struct FileText {
     std::size_t size_with_nul() const { return bytes.size() + 1; }
 };
 
-struct Descriptor {
-    int fd;
-    ~Descriptor() {
-        if (fd >= 0) ::close(fd);
-    }
-};
-
 std::string octal(mode_t mode) {
     std::string digits = "0000";
     for (std::size_t i = 4; i-- > 0; mode >>= 3) digits[i] = static_cast<char>('0' + (mode & 7));
     return digits;
 }
 
-Failure unreadable(const std::string& what, int error) {
-    if (error == ENOENT)
+Failure unreadable(const std::string& what, const crypto::FileFault& fault) {
+    if (fault.code == ENOENT)
         return Failure(what + " does not exist: create it (lethectl init makes a self-signed one) or correct its path in lethe.toml.");
-    if (error == EACCES)
+    if (fault.code == EACCES)
         return Failure(what + " cannot be read by the server's user: give that user or its group the right to read it.");
-    return Failure(what + " cannot be read (" + std::generic_category().message(error) + "): check the file and its disk.");
+    if (fault.code != 0) return Failure(what + ' ' + fault.text + ": check the file and its disk.");
+    return Failure(what + ' ' + fault.text + ": correct its path in lethe.toml.");
 }
 
 /// `what` begins every error: "The TLS key /etc/…".
 std::expected<FileText, std::string> read_file(const std::string& path, const std::string& what, bool secret) {
-    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (file.fd < 0) return unreadable(what, errno);
-    struct stat status {};
-    if (::fstat(file.fd, &status) != 0) return unreadable(what, errno);
-    if (!S_ISREG(status.st_mode)) return Failure(what + " is not a file: correct its path in lethe.toml.");
+    const auto file = crypto::open_regular(path, largest_file);
+    if (!file) return unreadable(what, file.error());
     // certbot leaves the key to root and the server's group with 0640; anything wider gives it away.
-    if (secret && (status.st_mode & 0137) != 0)
-        return Failure(what + " is open to others (mode " + octal(status.st_mode & 0777) +
+    if (secret && (file->mode & 0137) != 0)
+        return Failure(what + " is open to others (mode " + octal(file->mode & 0777) +
                        "): chmod 0600 it, or 0640 if the server reads it through its own group.");
-    if (static_cast<std::size_t>(status.st_size) > largest_file)
-        return Failure(what + " is larger than any certificate or key: correct its path in lethe.toml.");
     FileText text;
-    text.bytes.resize(static_cast<std::size_t>(status.st_size));
+    text.bytes.resize(file->size);
     std::size_t have = 0;
     while (have < text.bytes.size()) {
-        const ssize_t n = ::read(file.fd, text.bytes.data() + have, text.bytes.size() - have);
+        const ssize_t n = ::read(file->fd, text.bytes.data() + have, text.bytes.size() - have);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return unreadable(what, errno);
+        if (n < 0) return Failure(what + " cannot be read (" + std::generic_category().message(errno) + "): check the file and its disk.");
         if (n == 0) break;
         have += static_cast<std::size_t>(n);
     }

@@ -15,7 +15,7 @@ LAYERS = {
     "crypto": ["server/xmpp/jid.h"],
     "store": ["crypto", "server/xmpp/jid.h"],
     "retention": ["store", "crypto", "server/xmpp/jid.h"],
-    "server/net": ["server/mbedtls_compat.h"],
+    "server/net": ["crypto/regular_file.h", "server/mbedtls_compat.h"],
     "server/admin": ["server/xml", "server/xmpp", "store", "retention", "crypto", "server/mbedtls_compat.h"],
     "server/core": SERVER_ALL,
     "server/feature": SERVER_ALL,

@@ -29,7 +29,7 @@ TEST_CASE("a file that does not exist, or is no file, is named with the remedy")
     const std::string remedy = " does not exist: create it (lethectl init makes a self-signed one) or correct its path in lethe.toml.";
     CHECK(load(missing, key("ec")) == "The TLS certificate " + missing + remedy);
     CHECK(load(certificate("ec"), missing) == "The TLS key " + missing + remedy);
-    CHECK(load(d.path.string(), key("ec")) == "The TLS certificate " + d.path.string() + " is not a file: correct its path in lethe.toml.");
+    CHECK(load(d.path.string(), key("ec")) == "The TLS certificate " + d.path.string() + " is a directory, not a regular file: correct its path in lethe.toml.");
 }
 
 TEST_CASE("a file that the server's user may not read is named as such") {
