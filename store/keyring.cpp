@@ -98,19 +98,27 @@ int Keyring::create(const std::filesystem::path& path, const crypto::KeyringKey&
 
 std::expected<std::unique_ptr<Keyring>, Problem> Keyring::open(const std::filesystem::path& path,
                                                                const crypto::KeyringKey& key) {
+    constexpr std::string_view lost =
+        "without it nothing in this data directory can be read; put the file back, or make a new data "
+        "directory with lethectl init";
     auto file = open_file(path, OpenMode::write);
+    if (!file && file.error() == ENOENT)
+        return std::unexpected(Problem{path.string() + " is missing: " + std::string(lost)});
     if (!file) {
         return std::unexpected(
             problem(path, file.error(), "cannot be opened", "check the path and its permissions"));
     }
     Block block;
     if (const int code = read_at(file->fd(), block, 0); code != 0) {
-        return std::unexpected(problem(path, code, "cannot be read",
-                                       "without its keyring this data directory is lost; start a new one"));
+        struct stat st {};
+        if (::fstat(file->fd(), &st) == 0 && st.st_size < static_cast<off_t>(block_size))
+            return std::unexpected(Problem{path.string() + " is cut short (" + std::to_string(st.st_size) +
+                                           " bytes, and its head alone has " + std::to_string(block_size) +
+                                           "): " + std::string(lost)});
+        return std::unexpected(problem(path, code, "cannot be read", "check the disk; " + std::string(lost)));
     }
     if (!std::equal(magic.begin(), magic.end(), block.begin())) {
-        return std::unexpected(
-            Problem{path.string() + " is not a keyring: check that the data directory is the right one"});
+        return std::unexpected(Problem{path.string() + " is not a keyring: " + std::string(lost)});
     }
     if (const auto v = get_u32(std::span(block).subspan(magic.size())); v != format::version) {
         return std::unexpected(Problem{path.string() + " has format version " + std::to_string(v) +
@@ -133,6 +141,7 @@ std::expected<void, Problem> Keyring::scan(const std::filesystem::path& path) {
     }
     const auto size = static_cast<std::uint64_t>(st.st_size);
     const auto blocks = (size + block_size - 1) / block_size;
+    whole_ = size / block_size;
     std::array<std::uint8_t, format::slot_nonce> head;
     for (std::uint32_t index = 1; index < blocks; ++index) {
         if (size < offset_of(index) + block_size) {  // torn while the file grew: never committed

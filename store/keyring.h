@@ -61,6 +61,9 @@ public:
     /// As found by open(); slots that are not free.
     const std::vector<Listed>& listed() const { return listed_; }
     void forget_listed() { listed_ = {}; }
+    /// Whether the file held this slot wholly when it was opened. What a record names was durable before the
+    /// record: one behind the end was cut off.
+    bool held(const SlotRef& slot) const { return slot.index < whole_; }
 
 private:
     Keyring(File file, const crypto::KeyringKey& key) : file_(std::move(file)), key_(key) {}
@@ -79,6 +82,7 @@ private:
     std::vector<Slot> slots_{{}};               ///< by index; block 0 is the head and counts as taken
     std::vector<std::uint32_t> free_, doomed_;  ///< indexes
     std::vector<Listed> listed_;
+    std::uint64_t whole_ = 0;  ///< blocks that open() found
     bool dirty_ = false;
 };
 

@@ -53,6 +53,8 @@ int make_state(const fs::path& path) {
 Checked check_permissions(const fs::path& data) {
     std::error_code error;
     for (const auto name : {format::state_file, format::keyring_file}) {
+        // Whoever opens it knows what it means that it is missing.
+        if (fs::symlink_status(data / name, error).type() == fs::file_type::not_found) continue;
         if (auto checked = check_private_file(data / name); !checked) return checked;
     }
     if (const auto lock = format::lock_of(data / format::state_file); fs::exists(lock, error)) {

@@ -30,7 +30,7 @@ enum class Named { live, dead, damaged };
 Named look(const std::map<std::uint32_t, Keyring::Listed>& listed, const AccountId& id,
            const format::SlotRef& slot) {
     const auto it = listed.find(slot.index);
-    if (it == listed.end()) return Named::dead;  // free, or beyond the end
+    if (it == listed.end()) return Named::dead;  // free
     const auto& found = it->second;
     if (found.part != Part::account && found.part != Part::bucket) return Named::damaged;
     const bool own = found.part == Part::account && found.slot == slot && found.owner == format::owner_of(id);
@@ -73,7 +73,7 @@ std::expected<void, Problem> recover_accounts(Engine& engine) {
     for (const auto& slot : engine.keyring->listed()) listed.emplace(slot.slot.index, slot);
     std::set<std::uint32_t> named;
     std::vector<AccountId> dead;
-    bool damaged = false;
+    bool damaged = false, cut = false;
     {
         auto pin = engine.state();
         if (!pin) return std::unexpected(state_unreadable(engine, pin.error()));
@@ -82,7 +82,8 @@ std::expected<void, Problem> recover_accounts(Engine& engine) {
         const int code = txn.each(format::accounts, {}, {}, [&](ByteView key, ByteView value) {
             const auto account = format::decode_account(value);
             damaged = !account || key.size() != AccountId::size;
-            if (damaged) return false;
+            cut = !damaged && !engine.keyring->held(account->slot);
+            if (damaged || cut) return false;
             AccountId id;
             std::ranges::copy(key, id.bytes.begin());
             if (look(listed, id, account->slot) == Named::dead) {
@@ -95,6 +96,12 @@ std::expected<void, Problem> recover_accounts(Engine& engine) {
         if (code != 0) return std::unexpected(state_unreadable(engine, code));
     }
     if (damaged) return std::unexpected(state_unreadable(engine, MDB_CORRUPTED));
+    // An older or half-copied keyring: nobody's rows are deleted for that.
+    if (cut) {
+        return std::unexpected(Problem{(engine.options.data / format::keyring_file).string() +
+                                       " is cut short, or is an older copy: the key of an account lies "
+                                       "behind its end; put the newest whole file back"});
+    }
     for (const auto& [index, slot] : listed) {
         if (slot.part != Part::bucket && !named.contains(index)) engine.keyring->doom(slot.slot);
     }

@@ -79,6 +79,31 @@ TEST_SUITE("store/open") {
         CHECK(has(problem_of(dir.data()), dir.data().string() + " holds no state.mdb"));
     }
 
+    TEST_CASE("a keyring that lost its end, or an older copy of it, deletes nobody") {
+        const TemporaryDirectory dir;
+        fill(dir);
+        const auto path = dir.data() / "keyring";
+        const auto older = contents(path);
+        REQUIRE(make_account(*open(dir.data()), 2, 21, "second"));
+        const auto whole = contents(path);
+        REQUIRE(whole.size() == older.size() + format::block_size);
+        for (const auto& cut :
+             {older, whole.substr(0, whole.size() - 1), whole.substr(0, format::block_size)}) {
+            fs::resize_file(path, 0);
+            overwrite(path, cut);
+            CAPTURE(cut.size());
+            CHECK(has(
+                problem_of(dir.data()),
+                path.string() +
+                    " is cut short, or is an older copy: the key of an account lies behind its end; put"));
+            CHECK(contents(path) == cut);
+        }
+        overwrite(path, whole);
+        const auto store = open(dir.data());
+        CHECK(store->account_count() == 2);
+        CHECK(store->account(account_id(2)).value().has_value());
+    }
+
     TEST_CASE("another node key is refused before anything is changed") {
         const TemporaryDirectory dir;
         fill(dir);
