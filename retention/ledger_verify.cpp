@@ -19,8 +19,11 @@ public:
         if (!line) {
             find(LedgerFault::not_a_line, "this is not in the form of a ledger's line");
         } else if (!signature_holds(text, key_)) {
+            ++formed_;
             find(LedgerFault::bad_signature, "this line was not signed by this key as it stands");
         } else {
+            ++formed_;
+            ++signed_;
             place(*line);
             content(*line);
         }
@@ -33,12 +36,24 @@ public:
         find(LedgerFault::torn_end, "the last line has no end; copy the file again, or it was cut");
         --report_.lines;
     }
-    LedgerReport result() && { return std::move(report_); }
+    /// A wrong key and a wrong file are told in one sentence, not line by line.
+    LedgerReport result(const std::optional<crypto::LedgerPublicKey>& named) && {
+        if (report_.lines > 0 && formed_ == 0)
+            only(LedgerFault::not_a_line, "is not a ledger: no line of it is in the form of a ledger's");
+        else if (signed_ == 0 && named && *named != key_)
+            only(LedgerFault::other_key, "is not signed by this key: the ledger begins with key " + crypto::to_string(*named));
+        return std::move(report_);
+    }
 
 private:
     void find(LedgerFault fault, std::string_view text) {
         ++report_.findings_in_all;
         if (report_.findings.size() < LedgerReport::most_findings) report_.findings.push_back({report_.lines, fault, std::string(text)});
+    }
+
+    void only(LedgerFault fault, std::string text) {
+        report_.findings_in_all = 1;
+        report_.findings = {{0, fault, std::move(text)}};
     }
 
     void place(const LedgerLine& line) {
@@ -77,6 +92,7 @@ private:
     const crypto::LedgerPublicKey& key_;
     Digest previous_{};
     LedgerReport report_;
+    std::uint64_t formed_ = 0, signed_ = 0;  ///< lines in a ledger's form, and those of them that the key signed
 };
 
 }  // namespace
@@ -84,6 +100,7 @@ private:
 std::string_view to_string(LedgerFault fault) {
     switch (fault) {
         case LedgerFault::not_a_line: return "not_a_line";
+        case LedgerFault::other_key: return "other_key";
         case LedgerFault::not_begun: return "not_begun";
         case LedgerFault::bad_signature: return "bad_signature";
         case LedgerFault::broken_chain: return "broken_chain";
@@ -96,6 +113,7 @@ std::string_view to_string(LedgerFault fault) {
 }
 
 LedgerReport verify_ledger(std::string_view text, const crypto::LedgerPublicKey& key) {
+    const auto named = key_in_ledger(text);
     Verifier verifier(key);
     while (!text.empty()) {
         const auto end = text.find('\n');
@@ -106,7 +124,7 @@ LedgerReport verify_ledger(std::string_view text, const crypto::LedgerPublicKey&
         verifier.line(text.substr(0, end));
         text.remove_prefix(end + 1);
     }
-    return std::move(verifier).result();
+    return std::move(verifier).result(named);
 }
 
 std::optional<crypto::LedgerPublicKey> key_in_ledger(std::string_view text) {

@@ -13,6 +13,7 @@ namespace lethe::retention {
 
 enum class LedgerFault {
     not_a_line,     ///< not in the form that LEDGER.md describes
+    other_key,      ///< begins with another key, and this one signed nothing in it
     not_begun,      ///< the first line is not a `begin` of this key
     bad_signature,  ///< not signed by this key
     broken_chain,   ///< the hash of the line before is another: a line was dropped, put in or edited
@@ -23,10 +24,13 @@ enum class LedgerFault {
 };
 std::string_view to_string(LedgerFault);
 
+/// More than a line for each minute and class in a century: nobody reads a larger file as a ledger.
+inline constexpr std::size_t largest_ledger = std::size_t{256} << 20;
+
 struct LedgerFinding {
-    std::uint64_t line = 0;  ///< 1 is the first
+    std::uint64_t line = 0;  ///< 1 is the first; 0: the ledger as a whole, and then it is the only finding
     LedgerFault fault = LedgerFault::not_a_line;
-    std::string text;        ///< one sentence; repeats nothing of the line
+    std::string text;        ///< one sentence, of a whole ledger what follows its name; repeats nothing of the line but a key
 };
 
 struct LedgerReport {

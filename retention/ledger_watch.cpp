@@ -78,15 +78,19 @@ LedgerLook look_at_ledger(std::string_view text, const crypto::LedgerPublicKey& 
     text = text.substr(0, text.rfind('\n') + 1);
     const auto report = verify_ledger(text, key);
     LedgerLook look;
-    for (const auto& finding : report.findings) look.findings.push_back("line " + std::to_string(finding.line) + ": " + finding.text);
+    bool other_key = false;
+    for (const auto& finding : report.findings) {
+        look.findings.push_back((finding.line == 0 ? "it " : "line " + std::to_string(finding.line) + ": ") + finding.text);
+        other_key = other_key || finding.fault == LedgerFault::other_key;
+    }
     if (report.lines == 0) look.findings.push_back("the ledger holds no line");
-    if (last && last->key != key) look.findings.push_back("the key is another than at the last look");
+    if (last && last->key != key && !other_key) look.findings.push_back("the key is another than at the last look");
     const auto cut = cut_at(text, last ? last->lines : 0);
     if (last && cut.lines < last->lines)
         look.findings.push_back("the ledger was cut: it had " + count(last->lines, "line") + " at the last look and has " + std::to_string(cut.lines));
     else if (last && last->lines > 0 && digest_of(cut.last_seen) != last->head)
         look.findings.push_back("the ledger was rewritten: line " + std::to_string(last->lines) + " is another than at the last look");
-    else {
+    else if (!other_key) {
         const auto fresh = look_at_fresh(cut.fresh, last ? last->looked : 0);
         look.new_lines = fresh.lines;
         if (fresh.back_dated > 0)

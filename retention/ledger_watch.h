@@ -25,7 +25,7 @@ std::optional<LedgerMark> parse_mark(std::string_view text);  ///< strict
 struct LedgerLook {
     std::vector<std::string> findings;  ///< sentences; empty: nothing is wrong
     std::vector<std::string> notes;     ///< what is allowed and still worth knowing: a clock accepted, a line lost in a crash, alarms
-    std::uint64_t new_lines = 0;
+    std::uint64_t new_lines = 0;        ///< 0 if the ledger is another key's
     LedgerMark mark;                    ///< to keep; the old one if there are findings, so that they are found again
 };
 

@@ -228,7 +228,9 @@ private:
         if (verified.holds()) ledger_ = read_ledger(*text);
         if (ledger_) follow(ledger_->last_time, entry->path, 60 * second);
         for (const auto& finding : verified.findings)
-            report_.findings.add({Check::ledger, entry->path, "line " + std::to_string(finding.line), finding.text, "find out who changed it; the lines before this one hold"});
+            report_.findings.add({Check::ledger, entry->path, finding.line == 0 ? "" : "line " + std::to_string(finding.line), finding.text,
+                                  finding.fault == retention::LedgerFault::other_key ? "name the key that was published with --key; if it is, the ledger is another one's"
+                                                                                     : "find out who changed it; the lines before this one hold"});
         for (const auto& word : verified.alarms) report_.notes.push_back("The ledger holds the alarm " + word + ".");
         for (const auto& [cls, to] : verified.swept_to)
             if (to > now_.to + grace)

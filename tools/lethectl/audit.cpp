@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "crypto/secret.h"
@@ -15,6 +14,7 @@
 #include "tools/audit/escape.h"
 #include "tools/audit/output.h"
 #include "tools/lethectl/commands.h"
+#include "tools/lethectl/files.h"
 #include "tools/lethectl/terminal.h"
 
 namespace lethe::lethectl {
@@ -41,35 +41,18 @@ private:
     bool shown_, begun_ = false;
 };
 
-/// Beside it first, so that an old page is never half overwritten.
-std::expected<void, std::string> write_page(const std::string& path, const std::string& page) {
-    const auto failed = [&](int code) {
-        return std::unexpected(path + " cannot be written (" + std::strerror(code) + "); name another file with --html");
-    };
-    const std::string fresh = path + ".new";
-    ::unlink(fresh.c_str());
-    const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0) return failed(errno);
-    std::string_view left = page;
-    while (!left.empty()) {
-        const auto n = ::write(fd, left.data(), left.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            const int code = errno;
-            ::close(fd);
-            ::unlink(fresh.c_str());
-            return failed(code);
-        }
-        left.remove_prefix(static_cast<std::size_t>(n));
-    }
-    if (::close(fd) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) return failed(errno);
-    return {};
-}
-
 bool lies_in(const std::filesystem::path& file, const std::filesystem::path& directory) {
     std::error_code error;
     const auto inner = std::filesystem::weakly_canonical(file, error), outer = std::filesystem::weakly_canonical(directory, error);
     return !error && std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// A part that is missing is a finding; a directory that has no part at all is another one.
+bool has_nothing(const std::filesystem::path& directory) {
+    return std::ranges::all_of(std::array{"state.mdb", "keyring", "buckets"}, [&](const char* part) {
+        struct stat st {};
+        return lstat((directory / part).c_str(), &st) != 0 && errno == ENOENT;
+    });
 }
 
 int wrong(std::string text) { return fail({admin::Status::usage, std::move(text)}); }
@@ -82,7 +65,10 @@ int audit_directory(const AuditOptions& wanted, bool json) {
     if (!wanted.html_file.empty() && lies_in(wanted.html_file, wanted.directory))
         return wrong(wanted.html_file + " lies in the directory that is audited, and nothing there is changed; name a file elsewhere with --html");
     struct stat st {};
-    if (stat(wanted.directory.c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) return wrong(wanted.directory + " is not a directory; name a data directory");
+    const bool there = stat(wanted.directory.c_str(), &st) == 0;
+    if (there && !S_ISDIR(st.st_mode)) return wrong(wanted.directory + " is not a directory; name a data directory");
+    if (there && has_nothing(wanted.directory))
+        return wrong(wanted.directory + " is not a data directory of Lethe: it has no state.mdb, no keyring and no buckets; name one");
     if (wanted.policy_file.empty()) {
         auto standing = audit::standing_policy(wanted.directory);
         if (!standing) return fail({admin::Status::system, standing.error()});
@@ -112,7 +98,8 @@ int audit_directory(const AuditOptions& wanted, bool json) {
     }
     if (!found) return fail({admin::Status::system, found.error()});
     if (!wanted.html_file.empty())
-        if (const auto written = write_page(wanted.html_file, audit::as_html(*found)); !written) return fail({admin::Status::system, written.error()});
+        if (const auto written = replace_file(wanted.html_file, audit::as_html(*found), 0644); !written)
+            return fail({admin::Status::system, written.error() + "; name another file with --html"});
     auto text = json ? audit::as_json(*found) : audit::as_text(*found, [](std::string_view part) { return heading(part); });
     while (text.ends_with('\n')) text.pop_back();
     result(text);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// New files and directories, all of them or none: what was made is removed again unless keep() is called.
+// New files and directories, all of them or none: what was made is removed again unless keep() is called. And
+// files that are replaced.
 #pragma once
+#include <sys/types.h>
+
 #include <expected>
 #include <filesystem>
 #include <string>
@@ -8,6 +11,12 @@
 #include <vector>
 
 namespace lethe::lethectl {
+
+/// A file takes the place of the one before at once or not at all. Whoever may look into its directory may
+/// read it if `mode` says so. Refuses what stands there and is no file, such as /dev/stdout. The error is a
+/// sentence without a remedy.
+std::expected<void, std::string> replace_file(const std::filesystem::path& path, std::string_view content,
+                                              mode_t mode = 0600);
 
 class NewFiles {
 public:

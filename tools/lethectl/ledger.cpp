@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The commands around the ledger. verify and watch need nothing of the server but the file and its published key.
+#include <cerrno>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "crypto/ledger_key.h"
+#include "crypto/regular_file.h"
 #include "retention/ledger_watch.h"
 #include "retention/log_format.h"
 #include "server/admin/node_key_source.h"
@@ -25,12 +25,9 @@ namespace fs = std::filesystem;
 std::expected<std::string, Failure> read_ledger(const std::string& file) {
     if (file.starts_with("http://") || file.starts_with("https://"))
         return std::unexpected(Failure{Status::usage, "this version cannot fetch a ledger from a web address; download it and name the file"});
-    std::ifstream in(file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    std::error_code error;
-    if (!in || fs::is_directory(file, error))
-        return std::unexpected(Failure{Status::usage, file + " cannot be read; name a ledger file"});
-    return text;
+    auto text = crypto::read_regular(file, retention::largest_ledger);
+    if (!text) return std::unexpected(Failure{text.error().code == EIO ? Status::system : Status::usage, file + ' ' + text.error().text + "; name a ledger file"});
+    return std::move(*text);
 }
 
 /// The one given, or the one that the file itself names.
@@ -64,6 +61,11 @@ nlohmann::ordered_json to_json(const retention::LedgerReport& report) {
     return out;
 }
 
+/// Of a finding about the ledger as a whole.
+std::string_view remedy(retention::LedgerFault fault) {
+    return fault == retention::LedgerFault::other_key ? "; ask the operator which of the two they published" : "; name a ledger file";
+}
+
 void print(const retention::LedgerReport& report) {
     for (const auto& [cls, time] : report.swept_to) result(heading(cls) + "  nothing with a deadline until " + retention::log_time(time) + " exists any more");
     if (report.policy) result(heading("policy") + "  in force: " + retention::to_hex(*report.policy));
@@ -81,23 +83,14 @@ std::expected<fs::path, Failure> state_path(const std::string& file, const std::
     return fs::path(file + ".watched");
 }
 
-bool replace_file(const fs::path& path, const std::string& text) {
-    const fs::path next = path.string() + ".new";
-    {
-        std::ofstream out(next, std::ios::binary | std::ios::trunc);
-        out << text;
-        if (!out.flush()) return false;
-    }
-    std::error_code error;
-    fs::rename(next, path, error);
-    return !error;
-}
-
 std::expected<std::optional<retention::LedgerMark>, Failure> read_state(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (auto mark = retention::parse_mark(text)) return mark;
+    constexpr std::size_t most = 4096;  // a mark is one line
+    const auto text = crypto::read_regular(path, most);
+    if (!text && text.error().code == ENOENT) return std::nullopt;
+    if (!text && text.error().code != 0)
+        return std::unexpected(Failure{Status::system, path.string() + ' ' + text.error().text + "; say with --state where to keep what was seen"});
+    if (text)
+        if (auto mark = retention::parse_mark(*text)) return mark;
     return std::unexpected(Failure{Status::usage, path.string() + " is not what an earlier look left; name another file with --state, or delete it to begin anew"});
 }
 
@@ -125,10 +118,13 @@ int verify_ledger_file(const Common& common, const LedgerOptions& options) {
         result(to_json(report).dump(2));
     } else {
         print(report);
-        for (const auto& finding : report.findings) message(options.file + ", line " + std::to_string(finding.line) + ": " + finding.text);
+        const bool whole = !report.holds() && report.findings.front().line == 0;
+        for (const auto& finding : report.findings)
+            message(whole ? options.file + ' ' + finding.text + std::string(remedy(finding.fault))
+                          : options.file + ", line " + std::to_string(finding.line) + ": " + finding.text);
         if (report.holds())
             result(options.file + ": " + plural(report.lines, "line") + ", all signed and in order");
-        else
+        else if (!whole)
             message(options.file + " does not hold: " + plural(report.findings_in_all, "finding"));
     }
     return report.holds() ? 0 : 1;
@@ -148,11 +144,11 @@ int watch_ledger(const LedgerOptions& options) {
     for (const auto& note : look.notes) result(note);
     for (const auto& finding : look.findings) message(options.file + ": " + finding);
     if (!look.findings.empty()) {
-        message("what was seen before is kept in " + state->string() + "; delete it to begin anew");
+        if (*last && (*last)->key == *key) message("what was seen before is kept in " + state->string() + "; delete it to begin anew");
         return 1;
     }
-    if (!replace_file(*state, retention::to_text(look.mark)))
-        return fail({Status::system, state->string() + " cannot be written; say with --state where to keep what was seen"});
+    if (const auto written = replace_file(*state, retention::to_text(look.mark)); !written)
+        return fail({Status::system, written.error() + "; say with --state where to keep what was seen"});
     result(options.file + ": " + plural(look.mark.lines, "line") + ", " + std::to_string(look.new_lines) + " new since the last look, nothing cut, rewritten or back-dated");
     return 0;
 }

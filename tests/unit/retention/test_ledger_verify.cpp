@@ -114,6 +114,36 @@ TEST_SUITE("retention/ledger verify") {
         }
     }
 
+    TEST_CASE("a wrong key is one finding, and so is a file that is no ledger") {
+        const auto text = good().text();
+        for (const auto& of : {text, text + "torn"}) {
+            const auto report = verify_ledger(of, ledger_key(1).public_key());
+            REQUIRE(report.findings.size() == 1);
+            CHECK(report.findings_in_all == 1);
+            CHECK(report.findings[0].line == 0);
+            CHECK(report.findings[0].fault == other_key);
+            CHECK(report.findings[0].text ==
+                  "is not signed by this key: the ledger begins with key " + crypto::to_string(ledger_key().public_key()));
+        }
+        const auto other = verify_ledger("a\nb\nc\n", ledger_key().public_key());
+        REQUIRE(other.findings.size() == 1);
+        CHECK(other.findings[0].line == 0);
+        CHECK(other.findings[0].fault == not_a_line);
+    }
+
+    TEST_CASE("what the key did sign is never hidden behind another key's beginning") {
+        Chain c;
+        c.key = 1;
+        c.add(LedgerBegin{ledger_key(1).public_key()});
+        c.key = 0;
+        c.add(ServerStart{});
+        CHECK(faults(c.text()) == Faults{bad_signature});
+        // Nor does a first line that names another key, which did not sign it, count as a beginning.
+        auto edited = good();
+        edited.lines[0].replace(edited.lines[0].find("\"key\":\"") + 7, 64, crypto::to_string(ledger_key(1).public_key()));
+        CHECK(faults(edited.text()) == Faults{bad_signature, broken_chain});
+    }
+
     TEST_CASE("hostile text ends in findings, and not in many") {
         for (const std::string& text : {std::string("\n"), std::string(5000, '\n'), std::string(100'000, '{'), std::string("\0\n\0", 3), std::string("no")}) {
             const auto report = verify_ledger(text, ledger_key().public_key());
@@ -172,6 +202,19 @@ TEST_SUITE("retention/ledger watch") {
         REQUIRE(found.findings.size() == 1);
         CHECK_MESSAGE(found.findings[0].find(said) != std::string::npos, found.findings[0]);
         CHECK(look(c.text(), found.mark, later).findings == found.findings);
+    }
+
+    TEST_CASE("a look with another key says that and nothing else, and keeps nothing") {
+        auto c = good();
+        c.add(ClockAccepted{some_hour + hour});
+        const auto mark = look(c.text(), {}, c.time).mark;
+        for (const auto& last : {std::optional<LedgerMark>{}, std::optional(mark)}) {
+            const auto found = look_at_ledger(c.text(), ledger_key(1).public_key(), last, c.time);
+            REQUIRE(found.findings.size() == 1);
+            CHECK(found.findings[0].starts_with("it is not signed by this key: the ledger begins with key "));
+            CHECK(found.notes.empty());
+            if (last) CHECK(to_text(found.mark) == to_text(*last));
+        }
     }
 
     TEST_CASE("an accepted clock explains earlier times, and is told") {
