@@ -45,7 +45,10 @@ void LiveControl::sweep_extra() {
 void LiveControl::status_extra(admin::Facts& facts) {
     facts.emplace_back("sessions", static_cast<std::int64_t>(core_.session_count()));
     facts.emplace_back("accounts_online", static_cast<std::int64_t>(core_.online.size()));
-    sweeper_.add_status(facts);
+    const auto trouble = trouble_();
+    facts.emplace_back("policy_file", trouble.policy.empty() ? "good" : trouble.policy);
+    facts.emplace_back("certificate", trouble.certificate.empty() ? "good" : trouble.certificate);
+    sweeper_.add_status(facts, std::int64_t{!trouble.policy.empty()} + std::int64_t{!trouble.certificate.empty()});
 }
 
 }  // namespace lethe::server

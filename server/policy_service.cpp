@@ -63,13 +63,18 @@ void PolicyService::reload() {
         return;
     }
     auto file = retention::load_policy(parts_.file);
-    if (!file) return hooks_.trouble();
+    if (!file) {
+        trouble_ = Trouble::file;
+        return hooks_.trouble();
+    }
     const auto now = parts_.clock.now();
     auto next = standing_;
     if (parts_.trusted()) next.advance(now);
     next.offer(std::move(*file), now);
     retry_ = false;
-    if (next.encode() != standing_.encode()) settle(std::move(next));
+    const bool changed = next.encode() != standing_.encode();
+    if (!changed || trouble_ == Trouble::file) trouble_ = Trouble::none;
+    if (changed) settle(std::move(next));
     schedule();
 }
 
@@ -90,9 +95,11 @@ void PolicyService::stored(store::Result result) {
     pending_.reset();
     if (!result) {
         retry_ = true;
+        trouble_ = Trouble::disk;
         hooks_.trouble();
     } else {
         retry_ = false;
+        trouble_ = Trouble::none;
         const auto before = std::exchange(standing_, std::move(next));
         obey(standing_.in_force());
         if (const auto& waits = standing_.announced(); waits && !same(before.announced(), *waits)) hooks_.announced(*waits);

@@ -4,7 +4,8 @@
 //
 // `obeyed` is the one Policy that everything in the server looks at; it changes in place. A looser policy is obeyed, and users are told of
 // one, only after it is on stable storage; what is tighter is obeyed even if the disk refuses to hold it, and tried again every minute.
-// A file that is wrong changes nothing: the log gets a line, what is wrong in it goes to nobody but `lethectl policy check`.
+// A file that is wrong changes nothing: the log gets a line, and until a good one is read `trouble` says so to whoever asks for the status; what
+// is wrong in it goes to nobody but `lethectl policy check`.
 // Lifetime: what is in Parts outlives it. Thread: core.
 #pragma once
 #include <asio/io_context.hpp>
@@ -42,6 +43,10 @@ public:
     static std::expected<std::unique_ptr<PolicyService>, std::string> open(Parts parts, retention::Policy file);
     ~PolicyService();
 
+    enum class Trouble { none, file, disk };
+    /// Whether the file was wrong when it was last read, or the disk does not hold what it led to.
+    Trouble trouble() const { return trouble_; }
+
     const retention::Policy& obeyed() const { return obeyed_; }
     const retention::PolicyStanding& standing() const { return standing_; }
     /// From here on hooks are called and time passes. Once.
@@ -62,6 +67,7 @@ private:
     retention::PolicyStanding standing_;
     retention::Policy obeyed_;
     std::optional<retention::PolicyStanding> pending_;  ///< on its way to the disk
+    Trouble trouble_ = Trouble::none;
     bool writing_ = false, again_ = false, retry_ = false, stopped_ = false;
     asio::steady_timer timer_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();  ///< completions that come after our end find it gone

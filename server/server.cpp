@@ -61,6 +61,7 @@ struct Server::Impl {
     std::unique_ptr<admin::ControlServer> control_server;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::unique_ptr<stream::Connections> connections;
+    std::string files_refused, certificate_refused;  ///< at the last SIGHUP
     asio::steady_timer last_words{io};
     asio::signal_set signals{io};
 
@@ -71,6 +72,7 @@ struct Server::Impl {
     void build_core();
     void start_policy();
     std::string caps() const;
+    ReloadTrouble trouble() const;
     void wait_for_signals();
     void reload();
     void stop();
@@ -148,7 +150,16 @@ void Server::Impl::build_core() {
     control = std::make_unique<LiveControl>(
         admin::StoreControlHandler::Options{.domain = config.domain, .scram_sha_1 = config.sasl.scram_sha_1, .operations = *operations,
                                             .store = *store, .clock = clock, .buckets = buckets.get(), .offload = std::move(offload)},
-        *core, *sweeper);
+        *core, *sweeper, [this] { return trouble(); });
+}
+
+ReloadTrouble Server::Impl::trouble() const {
+    ReloadTrouble out{.policy = files_refused, .certificate = certificate_refused};
+    if (!out.policy.empty()) return out;
+    if (policies->trouble() == PolicyService::Trouble::file)
+        out.policy = "was refused, and the policy before it stays in force; run lethectl policy check " + config.policy_file + ", then send SIGHUP again";
+    if (policies->trouble() == PolicyService::Trouble::disk) out.policy = "cannot be recorded on the disk; look at the disk, it is tried again every minute";
+    return out;
 }
 
 std::string Server::Impl::caps() const {
@@ -186,10 +197,12 @@ std::expected<void, std::string> Server::Impl::open_network() {
     if (!tls) return std::unexpected(tls.error());
     clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps()});
     connections = std::make_unique<stream::Connections>(*clients);
-    const auto listen = [this](const std::vector<std::string>& addresses, bool direct_tls) -> std::expected<void, std::string> {
-        for (const auto& address : addresses) {
+    const auto listen = [this](const std::vector<admin::Config::Address>& addresses, bool direct_tls) -> std::expected<void, std::string> {
+        for (const auto& [address, line] : addresses) {
             auto listener = net::Listener::open(io, address);
-            if (!listener) return std::unexpected(listener.error());
+            if (!listener)
+                return std::unexpected(config.file + (line ? ':' + std::to_string(line) : "") + ": " + (direct_tls ? "c2s_tls" : "c2s") + " in [listen]" +
+                                       (line ? "" : " (its default)") + ": " + listener.error());
             (*listener)->start([this, direct_tls](asio::ip::tcp::socket socket) { connections->accept(std::move(socket), direct_tls); });
             log->write(retention::Event::listening, {retention::Port{(*listener)->port()}});
             listeners.push_back(std::move(*listener));
@@ -206,11 +219,14 @@ std::expected<void, std::string> Server::Impl::open_network() {
 
 void Server::Impl::reload() {
     // What the next start would refuse is refused now.
-    if (const auto fine = admin::check_permissions(config); fine)
+    const auto permitted = admin::check_permissions(config);
+    files_refused = permitted ? "" : "was not read: " + permitted.error() + ", then send SIGHUP again";
+    if (permitted)
         policies->reload();
     else
         log->write(retention::Event::policy_problem);
     auto tls = net::TlsContext::load(tls_options(config));
+    certificate_refused = tls ? "" : tls.error();
     if (!tls) return log->write(retention::Event::certificate_problem);
     clients->tls = std::move(*tls);
     log->write(retention::Event::certificate_reloaded);

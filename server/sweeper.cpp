@@ -170,14 +170,14 @@ void Sweeper::accept_clock(admin::ControlHandler::Answer answer) {
     });
 }
 
-void Sweeper::add_status(admin::Facts& facts) const {
+void Sweeper::add_status(admin::Facts& facts, std::int64_t others) const {
     const auto trouble = parts_.ledger.trouble();
     const bool delayed = trouble.waiting > 0 && trouble.code != 0;
     const std::string clock = state_ == ClockState::went_back ? "went back" : state_ == ClockState::jumped ? "jumped" : waited_ ? "good" : "not synchronised";
     const auto log_files = static_cast<std::int64_t>(parts_.log.trouble().files_overdue);
     facts.emplace_back("clock", clock);
     facts.emplace_back("ledger_lines_waiting", static_cast<std::int64_t>(trouble.waiting));
-    facts.emplace_back("alarms", std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} + log_files);
+    facts.emplace_back("alarms", others + std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} + log_files);
 }
 
 }  // namespace lethe::server

@@ -50,8 +50,8 @@ public:
     std::expected<void, admin::Failure> may_sweep() const;
     void sweep_log();
     void accept_clock(admin::ControlHandler::Answer answer);
-    /// clock, ledger_waiting, alarms.
-    void add_status(admin::Facts& facts) const;
+    /// clock, ledger_lines_waiting, and alarms: its own and `others`.
+    void add_status(admin::Facts& facts, std::int64_t others) const;
     /// Alarms of the buckets go to the log and, unless a message set them off, to the ledger. Static: the buckets raise some before there is a sweeper.
     static void raise(retention::Log& log, retention::Ledger& ledger, retention::Buckets::Alarm alarm, const store::BucketId& id);
 

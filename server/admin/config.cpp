@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 
@@ -43,15 +44,17 @@ bool is_socket_address(const std::string& text) {
     return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
-void read_addresses(Section& s, std::string_view key, std::vector<std::string>& out) {
-    auto list = s.strings(key);
+void read_addresses(Section& s, std::string_view key, std::vector<Config::Address>& out) {
+    const auto list = s.strings(key);
     if (!list) return;
-    for (std::size_t i = 0; i < list->size(); ++i)
+    out.clear();
+    for (std::size_t i = 0; i < list->size(); ++i) {
         if (!is_socket_address((*list)[i]))
             s.error(key, i,
                     "this is not \"HOST:PORT\" with a numeric host; write for example \"[::]:5222\" or "
                     "\"192.0.2.1:5222\"");
-    out = std::move(*list);
+        out.push_back({(*list)[i], s.line_of(key, i)});
+    }
 }
 
 /// Keys that have a meaning in Lethe but none in this version: silence would let an operator believe in them.
@@ -79,6 +82,11 @@ void read_domain(Section& root, Config& config) {
 void read_listen(Section s, Config::Listen& listen) {
     read_addresses(s, "c2s", listen.c2s);
     read_addresses(s, "c2s_tls", listen.c2s_tls);
+    for (std::size_t i = 0; i < listen.c2s_tls.size(); ++i)
+        if (const auto& address = listen.c2s_tls[i];
+            address.line != 0 && !address.text.ends_with(":0") &&
+            std::ranges::find(listen.c2s, address.text, &Config::Address::text) != listen.c2s.end())
+            s.error("c2s_tls", i, "c2s listens on " + address.text + " already; choose another port");
     if (listen.c2s.empty() && listen.c2s_tls.empty())
         s.error("c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
     refuse(s, "s2s", "federation");

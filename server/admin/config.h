@@ -24,9 +24,14 @@ struct Config {
     std::string domain;       ///< a normalised domainpart
     std::filesystem::path data = "/var/lib/lethe";
 
+    /// "HOST:PORT" with a literal host, and where that stands in the file (0: it is the default).
+    struct Address {
+        std::string text;
+        std::uint32_t line = 0;
+    };
     struct Listen {
-        std::vector<std::string> c2s{"[::]:5222"};      ///< STARTTLS; "HOST:PORT", literal hosts
-        std::vector<std::string> c2s_tls{"[::]:5223"};  ///< direct TLS
+        std::vector<Address> c2s{{"[::]:5222"}};      ///< STARTTLS
+        std::vector<Address> c2s_tls{{"[::]:5223"}};  ///< direct TLS
     } listen;
     struct Tls {
         std::string certificate = "tls/cert.pem", key = "tls/key.pem";

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import tomllib
 
 from lethe_test import WireCase, archive, ledger, main
 from lethe_test.template import ready_server
@@ -224,6 +225,59 @@ class Restart(PolicyCase):
         self.assertNotEqual(old, shown["in_force"]["text"])
         self.assertEqual(1, len(self.news(client.at_login)))
 
+    def status(self):
+        """(exit status, what it says)"""
+        done = self.server.ctl("status", "--json", expect=None)
+        return done.returncode, json.loads(done.stdout)
+
+    def alarm(self, fact, *words):
+        """The status has one alarm, and this is it."""
+        code, facts = until(lambda: (lambda now: now if now[1]["alarms"] else None)(self.status()), "an alarm")
+        self.assertEqual((1, 1), (code, facts["alarms"]), facts)
+        for word in words:
+            self.assertIn(str(word), facts[fact])
+        return facts
+
+    def no_alarm(self):
+        code, facts = until(lambda: (lambda now: None if now[1]["alarms"] else now)(self.status()), "the end of the alarm")
+        self.assertEqual((0, "good", "good"), (code, facts["policy_file"], facts["certificate"]), facts)
+
+    def test_a_file_that_is_wrong_is_an_alarm_until_a_good_one_was_read(self):
+        self.no_alarm()
+        file = self.server.config_dir / "policy.toml"
+        good = file.read_text()
+        file.write_text(good.replace('keep = "7d"', 'keep = "7 days"', 1))
+        self.sighup()
+        self.assertEqual("good", self.alarm("policy_file", f"lethectl policy check {file}", "SIGHUP")["certificate"])
+        file.write_text(good)  # nothing changed after all: no event tells of that
+        self.alarm("policy_file")
+        self.sighup()
+        self.no_alarm()
+        file.write_text("nonsense")
+        self.sighup()
+        self.alarm("policy_file", "lethectl policy check")
+        file.write_text(good.replace('keep = "7d"', 'keep = "6d"', 1))
+        self.sighup()
+        self.no_alarm()
+        until(lambda: tomllib.loads(self.show()["in_force"]["text"])["archive"]["keep"] == "6d", "the new policy")
+
+    def test_a_file_that_others_may_read_and_a_certificate_that_is_none_are_alarms(self):
+        file = self.server.config_dir / "policy.toml"
+        file.chmod(0o644)
+        self.sighup()
+        self.alarm("policy_file", f"chmod 0600 {file}", "SIGHUP")
+        file.chmod(0o600)
+        self.sighup()
+        self.no_alarm()
+        certificate = self.server.config_dir / "tls" / "cert.pem"
+        good = certificate.read_text()
+        certificate.write_text("nonsense")
+        self.sighup()
+        self.assertEqual("good", self.alarm("certificate", certificate)["policy_file"])
+        certificate.write_text(good)
+        self.sighup()
+        self.no_alarm()
+
     def test_a_file_that_is_wrong_leaves_the_old_one_in_force_and_is_refused_at_start(self):
         before, file = self.show(), self.server.config_dir / "policy.toml"
         good = file.read_text()
@@ -232,7 +286,8 @@ class Restart(PolicyCase):
         until(lambda: "policy_problem" in self.server.stderr(), "a line in the log")
         self.assertEqual(before, self.show())
         self.server.stop()
-        _, said = self.server.start_refused()
+        status, said = self.server.start_refused()
+        self.assertEqual(2, status)
         self.assertIn("policy.toml:", said)
         file.write_text(good)
         self.server.start()

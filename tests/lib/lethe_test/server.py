@@ -121,7 +121,7 @@ class Server:
                     self._wait_until_accepting()
                 return self
             except StartFailed:
-                if attempt == 4 or "in use" not in self.stderr() or wrapper:
+                if attempt == 4 or "another program does already" not in self.stderr() or wrapper:
                     raise
                 self.configure()
         raise AssertionError("unreachable")

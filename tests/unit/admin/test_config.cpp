@@ -43,12 +43,18 @@ std::string only_error(const std::string& text) {
     return all.front();
 }
 
+std::vector<std::string> texts(const std::vector<Config::Address>& addresses) {
+    std::vector<std::string> out;
+    for (const auto& address : addresses) out.push_back(address.text);
+    return out;
+}
+
 void check_defaults(const Config& c) {
     CHECK(c.domain == "chat.example");
     CHECK(c.data == "/var/lib/lethe");
     CHECK(c.policy_file == "/etc/lethe/policy.toml");
-    CHECK(c.listen.c2s == std::vector<std::string>{"[::]:5222"});
-    CHECK(c.listen.c2s_tls == std::vector<std::string>{"[::]:5223"});
+    CHECK(texts(c.listen.c2s) == std::vector<std::string>{"[::]:5222"});
+    CHECK(texts(c.listen.c2s_tls) == std::vector<std::string>{"[::]:5223"});
     CHECK(c.tls.certificate == "/etc/lethe/tls/cert.pem");
     CHECK(c.tls.key == "/etc/lethe/tls/key.pem");
     CHECK(c.tls.minimum == "1.2");
@@ -148,7 +154,8 @@ sm_unacked = 1
 )");
         CHECK(c.domain == "chat.example");
         CHECK(c.data == "/srv/chat");
-        CHECK(c.listen.c2s == std::vector<std::string>{"127.0.0.1:15222", "[::1]:15222"});
+        CHECK(texts(c.listen.c2s) == std::vector<std::string>{"127.0.0.1:15222", "[::1]:15222"});
+        CHECK(c.listen.c2s.back().line == 5);
         CHECK(c.listen.c2s_tls.empty());
         CHECK(c.tls.certificate == "/etc/letsencrypt/live/chat.example/fullchain.pem");
         CHECK(c.tls.key == "/etc/keys/key.pem");
@@ -277,8 +284,13 @@ sm_unacked = 1
         }
         CHECK(only_error(std::string(domain_line) + "[listen]\nc2s = []\nc2s_tls = []\n") ==
               "2:1: c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
-        CHECK(good(std::string(domain_line) + "listen.c2s = [\"127.0.0.1:0\"]\n").listen.c2s.front() ==
+        CHECK(good(std::string(domain_line) + "listen.c2s = [\"127.0.0.1:0\"]\n").listen.c2s.front().text ==
               "127.0.0.1:0");
+        CHECK(good(std::string(domain_line)).listen.c2s.front().line == 0);
+        CHECK(only_error(std::string(domain_line) + "[listen]\nc2s = [\"[::]:5269\"]\nc2s_tls = [\"[::]:1\",\n  \"[::]:5269\"]\n") ==
+              "5:3: c2s listens on [::]:5269 already; choose another port");
+        CHECK(texts(good(std::string(domain_line) + "[listen]\nc2s = [\"[::]:0\"]\nc2s_tls = [\"[::]:0\"]\n").listen.c2s_tls) ==
+              std::vector<std::string>{"[::]:0"});
     }
 
     TEST_CASE("a TLS version that cannot be had is refused") {
