@@ -85,17 +85,29 @@ void refuse_unbuilt(TomlSection section, std::string_view name) {
                                      std::string(written(u.null)) + " or leave it out");
 }
 
+/// What has no place in a line of text: controls (line breaks among them), the separators of lines and paragraphs, the marks that turn the
+/// direction of what follows, and what XML cannot carry. The text is UTF-8, as in every TOML file.
+bool has_control(std::string_view text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = [&](std::size_t at) { return i + at < text.size() ? static_cast<unsigned char>(text[i + at]) : 0u; };
+        if (byte(0) < 0x20 || byte(0) == 0x7f) return true;
+        if (byte(0) == 0xc2 && byte(1) < 0xa0) return true;                                                          // U+0080 to U+009F
+        if (byte(0) == 0xe2 && byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) return true;                   // U+2028 to U+202E
+        if (byte(0) == 0xe2 && byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9) return true;                   // U+2066 to U+2069
+        if (byte(0) == 0xef && byte(1) == 0xbf && (byte(2) == 0xbe || byte(2) == 0xbf)) return true;                 // U+FFFE, U+FFFF
+    }
+    return false;
+}
+
 bool one_line(std::string_view text) {
-    return !text.empty() && text.size() <= longest_text && std::ranges::none_of(text, [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    }) && text.find_first_not_of(' ') != std::string_view::npos;
+    return text.size() <= longest_text && text.find_first_not_of(' ') != std::string_view::npos;
 }
 
 bool is_uri(std::string_view text, std::string_view scheme) {
     if (!text.starts_with(scheme) || text.size() <= scheme.size() || text.size() > longest_text) return false;
     if (scheme == "mailto:" && text.find('@') == std::string_view::npos) return false;
-    return std::ranges::none_of(text, [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '"' || c == '<' || c == '>' ||
+    return !has_control(text) && std::ranges::none_of(text, [](char c) {
+        return c == 0x20 || c == 0x7f || c == '"' || c == '<' || c == '>' ||
                c == '\\';
     });
 }
@@ -107,7 +119,9 @@ void read_line(TomlSection& section, std::string_view key, std::string& out, std
                       " in [" + section.path() + "]");
     const auto text = section.string(key);
     if (!text) return;
-    if (!one_line(*text))
+    if (has_control(*text))
+        section.error(key, name + " holds a line break or another control character, which has no place in a page or a form; remove it");
+    else if (!one_line(*text))
         section.error(key, name + " must be one line of 1 to " + std::to_string(longest_text) +
                                " bytes; shorten or fill it");
     else

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "server/admin/prompt.h"
 #include "server/server.h"
 
 namespace {
@@ -28,18 +29,26 @@ void harden() {
 int main(int argc, char** argv) {
     harden();
     CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate and the policy again."};
-    app.footer("Examples:\n  lethed --config /etc/lethe/lethe.toml\n  lethed --passphrase-fd 3 3< <(pass lethe/node-key)\n\nMake a configuration with: lethectl init --domain chat.example");
+    app.footer("Examples:\n  lethed --config /etc/lethe/lethe.toml\n  lethed --passphrase-fd 3 3< <(pass lethe/node-key)\n\nMake a configuration with: lethectl init --domain chat.example\n\nExit status: 0 stopped by a signal, 2 refused to start, and the last lines say why.");
     std::string config = "/etc/lethe/lethe.toml";
     app.add_option("--config", config, "configuration file")->type_name("FILE")->capture_default_str();
     std::optional<int> passphrase_fd;
-    app.add_option("--passphrase-fd", passphrase_fd, "read the node key's passphrase from this descriptor instead of asking on the terminal")
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+    app.add_option_function<std::string>(
+           "--passphrase-fd",
+           [&](const std::string& text) {
+               const auto fd = lethe::admin::parse_descriptor(text);
+               if (!fd) throw CLI::ValidationError("--passphrase-fd " + text, fd.error());
+               passphrase_fd = *fd;
+           },
+           "read the node key's passphrase from this descriptor instead of asking on the terminal")
+        ->type_name("N");
     app.set_version_flag("--version", "lethed " LETHE_VERSION);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        if (error.get_exit_code() == 0) return app.exit(error);
+        std::fprintf(stderr, "lethed: %s; see lethed --help\n", error.what());
+        return 2;
     }
     auto server = lethe::server::Server::open(config, passphrase_fd);
     if (!server) {

@@ -28,15 +28,26 @@ xmpp::scram::Derived derive(Hash hash, std::string_view prepared, std::uint32_t 
     return xmpp::scram::derive_credential(hash, prepared, salt, iterations);
 }
 
+/// What was typed, in quotes, as it may stand in a line on a terminal.
+std::string shown(std::string_view text) {
+    constexpr std::size_t most = 200;
+    std::string out = '"' + std::string(text.substr(0, most)) + (text.size() > most ? "…\"" : "\"");
+    for (char& c : out)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return out;
+}
+
 }  // namespace
 
 std::expected<xmpp::BareJid, Failure> parse_account(std::string_view text, std::string_view domain) {
     auto jid = xmpp::BareJid::parse(text);
-    const std::string example = "; write it like user@" + std::string(domain);
-    if (!jid) return usage("this is not the address of an account" + example);
-    if (jid->local().empty()) return usage("the address of an account has a name before the @" + example);
+    const std::string example = "; write it like user@" + std::string(domain), given = shown(text);
+    if (!jid) return usage(given + " is not the address of an account" + example);
+    if (jid->local().empty())
+        return usage(given + " is not the address of an account, which has a name before the @" + example);
     if (jid->domain() != domain)
-        return usage("accounts of this server are at " + std::string(domain) + example);
+        return usage(given + " is not an account of this server, whose accounts are at " +
+                     std::string(domain) + example);
     return std::move(*jid);
 }
 

@@ -2,10 +2,12 @@
 #include "server/admin/prompt.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -111,6 +113,26 @@ std::expected<Password, Failure> ask_twice(std::string_view question, std::strin
     if (first->view() != second->view())
         return usage("the two " + std::string(what) + "s differ; nothing was changed");
     return first;
+}
+
+std::expected<int, std::string> parse_descriptor(const std::string& text) {
+    constexpr std::string_view remedy = "; give one that is open for reading, as 3 is with 3< FILE";
+    const auto refuse = [&](std::string_view why) {
+        return std::unexpected(std::string(why) + std::string(remedy));
+    };
+    int fd = -1;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, fd);
+    if (error != std::errc{} || rest != end || fd < 0)
+        return refuse("this is not the number of a descriptor");
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return refuse("descriptor " + text + " is not open");
+    if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH) != 0)
+        return refuse("descriptor " + text + " is not open for reading");
+    struct stat info {};
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        return refuse("descriptor " + text + " is a directory");
+    return fd;
 }
 
 std::expected<Password, Failure> read_only_line(int fd, std::string_view what, std::string_view option) {

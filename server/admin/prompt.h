@@ -4,6 +4,7 @@
 // Thread: any; both calls block.
 #pragma once
 #include <expected>
+#include <string>
 #include <string_view>
 
 #include "server/admin/operations.h"
@@ -16,6 +17,8 @@ namespace lethe::admin {
 std::expected<Password, Failure> ask_silently(std::string_view question, std::string_view what, std::string_view instead);
 /// The same, asked twice.
 std::expected<Password, Failure> ask_twice(std::string_view question, std::string_view what, std::string_view instead);
+/// The number of a descriptor that can be read from; else why not, to follow the option's name. To be asked before anything is opened, which could get the same number.
+std::expected<int, std::string> parse_descriptor(const std::string& text);
 /// One line, which must be all there is; its end may be missing. `option` names the source in errors.
 std::expected<Password, Failure> read_only_line(int fd, std::string_view what, std::string_view option);
 

@@ -23,7 +23,7 @@ Done StoreControlHandler::finish(const xmpp::BareJid& account, Change change, An
     return [this, account, change, answer = std::move(answer)](Outcome outcome) mutable {
         if (!outcome) {
             account_unchanged(account, change);
-            return answer(std::unexpected(std::move(outcome.error())));
+            return answer(std::unexpected(Failure{outcome.error().status, account.to_string() + ": " + outcome.error().text}));
         }
         account_changed(account, change);
         answer(Facts{});

@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from lethe_test import Client, Server, main
-from lethe_test.server import LETHECTL, LETHED
+from lethe_test.server import LETHECTL, LETHED, LIMIT
 
 
 class Refusals(unittest.TestCase):
@@ -98,6 +98,45 @@ class Refusals(unittest.TestCase):
             with self.subTest(what):
                 path.write_bytes(data)
                 self.assert_refused("keyring")
+
+    def test_an_address_that_cannot_be_listened_on(self):
+        file = self.server.config_file
+        good = file.read_text()
+        for key, address in (("c2s", "192.0.2.1:5222"), ("c2s_tls", "%s:%d" % self.server.address_tls)):
+            with self.subTest(key), socket.create_server(self.server.address_tls):
+                lines = good.splitlines()
+                number = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
+                lines[number] = f'{key} = ["{address}"]'
+                file.write_text("\n".join(lines) + "\n")
+                self.assert_refused(f"lethed: {file}:{number + 1}: {key} in [listen]: Cannot listen on {address}: ")
+
+    def test_what_is_no_file_in_the_place_of_one(self):
+        """The server neither waits for a FIFO nor reads a device for ever: start_refused() has a limit of time."""
+        for path in (self.server.config_file, self.server.config_dir / "policy.toml", self.key, self.server.config_dir / "tls" / "cert.pem",
+                     self.server.config_dir / "tls" / "key.pem", *(self.server.data / name for name in ("lock", "keyring", "state.mdb", "ledger.jsonl"))):
+            good = path.read_bytes() if path.exists() else None
+            path.unlink(missing_ok=True)
+            with self.subTest(path.name):
+                os.mkfifo(path, 0o600)
+                self.assertIn("not a regular file", self.assert_refused(path))
+                path.unlink()
+                path.symlink_to("/dev/zero")
+                self.assert_refused(path)
+            path.unlink()
+            if good is not None:
+                path.write_bytes(good)
+                path.chmod(0o600)
+        self.assert_starts_and_knows_the_account()
+
+    def test_a_descriptor_for_the_passphrase_that_is_none(self):
+        for text, why in (("-1", "not the number of a descriptor"), ("x", "not the number of a descriptor"), ("99", "descriptor 99 is not open"),
+                          ("1", "not open for reading")):
+            with self.subTest(text), open("/dev/null", "wb") as write_only:
+                status = subprocess.run([LETHED, "--config", self.server.config_file, "--passphrase-fd", text], stdout=write_only,
+                                        stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+                self.assertEqual(2, status.returncode)
+                self.assertIn(f"lethed: --passphrase-fd {text}: ", status.stderr)
+                self.assertIn(why, status.stderr)
 
     def test_the_directory_is_in_use(self):
         self.server.start()

@@ -34,6 +34,10 @@ int change_account(const Common& common, AccountAction action, const std::string
     const auto& row = *std::ranges::find(actions, action, &ActionRow::action);
     const auto config = read_config(common.config);
     if (!config) return 2;
+    if (password_stdin && common.passphrase_fd == 0)
+        return fail({admin::Status::usage,
+                     "--password-stdin and --passphrase-fd 0 would both read standard input; give the "
+                     "passphrase on another descriptor"});
     // Checked here as well, so that nobody types a password for nothing.
     const auto jid = admin::parse_account(account, config->domain);
     if (!jid) return fail(jid.error());

@@ -55,13 +55,24 @@ Outcome refuse_full(const fs::path& data) {
     std::error_code error;
     const bool full = fs::exists(data, error) && !fs::is_empty(data, error);
     if (error)
-        return system_failure(data.string() + " cannot be used as data directory (" + error.message() + ")");
+        return system_failure(data.string() + " cannot be used as data directory (" + error.message() + "); choose another --data-dir");
     if (!full) return {};
     return refused(data.string() +
                    " is not empty, and nothing is overwritten; move it away, or choose another --data-dir");
 }
 
+/// The nearest of the directories above that exists must be one.
+Outcome refuse_below_file(const fs::path& path, std::string_view option) {
+    std::error_code error;
+    fs::path above = path;
+    while (!fs::exists(above, error) && above.has_relative_path()) above = above.parent_path();
+    if (!fs::exists(above, error) || fs::is_directory(above, error)) return {};
+    return usage(above.string() + " is a file and not a directory; choose another " + std::string(option));
+}
+
 Outcome refuse_existing(const Plan& plan) {
+    if (const auto free = refuse_below_file(plan.directory, "--config-dir"); !free) return free;
+    if (const auto free = refuse_below_file(plan.data, "--data-dir"); !free) return free;
     for (const auto* path : {&plan.config, &plan.policy, &plan.node_key, &plan.certificate, &plan.tls_key}) {
         std::error_code error;
         const auto found = fs::symlink_status(*path, error);

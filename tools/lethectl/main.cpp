@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <functional>
 
+#include "retention/toml_file.h"
+#include "server/admin/prompt.h"
 #include "tools/lethectl/commands.h"
 #include "tools/lethectl/terminal.h"
 
@@ -25,10 +27,20 @@ struct Line {
     Action action;
 };
 
-CLI::App* command(CLI::App& parent, Line& line, const char* name, const char* does, const char* example,
-                  Action action) {
+/// What the help of a command says at its end.
+struct Footer {
+    const char* example;
+    const char* refused = nullptr;  ///< when the exit status is 1; null: never
+    bool server = true;             ///< asks the server, or works on its files: the options of `lethectl` itself mean something
+};
+
+CLI::App* command(CLI::App& parent, Line& line, const char* name, const char* does, const Footer& footer, Action action) {
     CLI::App* sub = parent.add_subcommand(name, does);
-    sub->footer("Example:\n  " + std::string(example));
+    std::string text = "Example:\n  " + std::string(footer.example) + "\n\nExit status: 0 done, ";
+    if (footer.refused) text += "1 " + std::string(footer.refused) + ", ";
+    text += "2 wrong usage or configuration, 3 system error.";
+    if (footer.server) text += "\nBefore or after the command: --config FILE, --passphrase-fd N (see lethectl --help).";
+    sub->footer(text);
     sub->callback([&line, action = std::move(action)] { line.action = action; });
     return sub;
 }
@@ -42,7 +54,7 @@ void add_init(CLI::App& app, Line& line) {
                         "Make a node key, a self-signed certificate (valid for two years), lethe.toml, "
                         "policy.toml and an empty data directory. "
                         "Nothing that exists is overwritten.",
-                        "lethectl init --domain chat.example\n  lethectl init --domain chat.example --node-key passphrase",
+                        {"lethectl init --domain chat.example\n  lethectl init --domain chat.example --node-key passphrase", "something stands where it would write"},
                         [&line] {
                             line.init.config_file = line.config_dir.empty() ? line.common.config
                                                                             : line.config_dir + "/lethe.toml";
@@ -71,8 +83,8 @@ void add_init(CLI::App& app, Line& line) {
 }
 
 CLI::App* account_command(CLI::App& account, Line& line, const char* name, const char* does,
-                          const char* example, AccountAction action) {
-    auto* sub = command(account, line, name, does, example, [&line, action] {
+                          const Footer& footer, AccountAction action) {
+    auto* sub = command(account, line, name, does, footer, [&line, action] {
         return change_account(line.common, action, line.account, line.password_stdin);
     });
     sub->add_option("JID", line.account, "the account's address")->required()->type_name("");
@@ -86,22 +98,22 @@ void add_account(CLI::App& app, Line& line) {
     auto* add = account_command(
         *account, line, "add",
         "Create an account; its password is asked for. Whoever knows it can read the account.",
-        "lethectl account add romeo@chat.example", AccountAction::add);
+        {"lethectl account add romeo@chat.example", "it exists already, or there may be no more accounts"}, AccountAction::add);
     auto* reset = account_command(*account, line, "reset",
                                   "Give an account a new password and a new, empty vault. Contacts and "
                                   "messages of the old one can never be read again.",
-                                  "lethectl account reset romeo@chat.example", AccountAction::reset);
+                                  {"lethectl account reset romeo@chat.example", "there is no such account"}, AccountAction::reset);
     for (auto* sub : {add, reset})
         sub->add_flag("--password-stdin", line.password_stdin,
                       "read the password from standard input, one line");
     account_command(*account, line, "suspend", "End an account's sessions and let it log in no more",
-                    "lethectl account suspend romeo@chat.example", AccountAction::suspend);
+                    {"lethectl account suspend romeo@chat.example", "there is no such account, or it is suspended already"}, AccountAction::suspend);
     account_command(*account, line, "unsuspend", "Let a suspended account log in again",
-                    "lethectl account unsuspend romeo@chat.example", AccountAction::unsuspend);
+                    {"lethectl account unsuspend romeo@chat.example", "there is no such account, or it is not suspended"}, AccountAction::unsuspend);
     account_command(*account, line, "erase", "Erase an account by destroying its key. This cannot be undone.",
-                    "lethectl account erase romeo@chat.example", AccountAction::erase);
+                    {"lethectl account erase romeo@chat.example", "there is no such account"}, AccountAction::erase);
     auto* count = command(*account, line, "count", "Print how many accounts there are",
-                          "lethectl account count", [&line] { return count_accounts(line.common); });
+                          {"lethectl account count"}, [&line] { return count_accounts(line.common); });
     add_json(count, line);
 }
 
@@ -110,25 +122,25 @@ void add_rest(CLI::App& app, Line& line) {
     policy->require_subcommand(1);
     policy->footer("Example:\n  lethectl policy check policy.toml");
     auto* check = command(*policy, line, "check",
-                          "Check a policy file and explain each mistake; exit status 1 if there is one",
-                          "lethectl policy check policy.toml", [&line] { return check_policy(line.file); });
+                          "Check a policy file and explain each mistake",
+                          {"lethectl policy check policy.toml", "the file has a mistake", false}, [&line] { return check_policy(line.file); });
     check->add_option("FILE", line.file, "the policy")->required()->type_name("");
 
     auto* diff = command(*policy, line, "diff",
                          "Print each key that differs between two policies and which way it goes: tighter (acts at once), looser (acts after the "
-                         "notice that OLD promises), or no promise (acts at once). Exit status 1 if anything is looser.",
-                         "lethectl policy diff policy.toml new-policy.toml", [&line] { return diff_policies(line.common, line.file, line.other_file); });
+                         "notice that OLD promises), or no promise (acts at once).",
+                         {"lethectl policy diff policy.toml new-policy.toml", "something is looser", false}, [&line] { return diff_policies(line.common, line.file, line.other_file); });
     diff->add_option("OLD", line.file, "the policy that users know")->required()->type_name("");
     diff->add_option("NEW", line.other_file, "the policy to come")->required()->type_name("");
     add_json(diff, line);
     add_json(command(*policy, line, "show", "Print the policy that the server obeys, and the one that waits for the end of its notice",
-                     "lethectl policy show", [&line] { return show_policy(line.common); }),
+                     {"lethectl policy show", "no server has run with this data directory yet"}, [&line] { return show_policy(line.common); }),
              line);
     auto* render = command(*policy, line, "render",
                            "Print a policy as a page for people, in the languages that it names: what is stored, for how long, who can read it",
-                           "lethectl policy render --html policy.toml > policy.html", [&line] { return render_policy(line.common, line.page, line.file); });
+                           {"lethectl policy render --html policy.toml > policy.html", "without FILE: no server has run with this data directory yet"}, [&line] { return render_policy(line.common, line.page, line.file); });
     render->add_option("FILE", line.file, "the policy; default: the one in force, with what is announced")->type_name("");
-    auto* kind = render->add_option_group("format");
+    auto* kind = render->add_option_group("Format", "How it is printed:");
     kind->add_flag_callback("--text", [&line] { line.page = PageKind::text; }, "plain text (the default)");
     kind->add_flag_callback("--markdown", [&line] { line.page = PageKind::markdown; }, "Markdown");
     kind->add_flag_callback("--html", [&line] { line.page = PageKind::html; }, "one HTML file without scripts that loads nothing");
@@ -136,15 +148,16 @@ void add_rest(CLI::App& app, Line& line) {
 
     add_json(command(app, line, "catalogue",
                      "Print what is stored, who can read it, how long it is kept and what erases it",
-                     "lethectl catalogue --json", [&line] { return show_catalogue(line.common); }),
+                     {"lethectl catalogue --json"}, [&line] { return show_catalogue(line.common); }),
              line);
     add_json(command(app, line, "sweep", "Destroy now what is due, and print how many buckets that were",
-                     "lethectl sweep", [&line] { return sweep(line.common); }),
+                     {"lethectl sweep", "the clock is in doubt, so nothing is destroyed"}, [&line] { return sweep(line.common); }),
              line);
     add_json(
         command(app, line, "status",
-                "Print aggregates: accounts, buckets, the next deadline. Exit status 1 if there is an alarm.",
-                "lethectl status --json", [&line] { return status(line.common); }),
+                "Print aggregates: accounts, buckets, the next deadline, and of a running server whether it could read its policy and certificate at the last SIGHUP, "
+                "its clock and its alarms",
+                {"lethectl status --json", "there is an alarm, or something is overdue or quarantined"}, [&line] { return status(line.common); }),
         line);
 }
 
@@ -152,19 +165,20 @@ void add_ledger(CLI::App& app, Line& line) {
     auto* ledger = app.add_subcommand("ledger", "Check the signed record of what the server promised and destroyed");
     ledger->require_subcommand(1);
     ledger->footer("Example:\n  lethectl ledger verify ledger.jsonl --key KEY");
-    command(*ledger, line, "key", "Print the public key that the ledger is signed with, for publishing", "lethectl ledger key",
+    command(*ledger, line, "key", "Print the public key that the ledger is signed with, for publishing", {"lethectl ledger key"},
             [&line] { return print_ledger_key(line.common); });
     auto* verify = command(*ledger, line, "verify",
-                           "Check that one key signed every line in this order. Needs no other file and no secret; exit status 1 if it does not hold",
-                           "lethectl ledger verify ledger.jsonl --key KEY", [&line] { return verify_ledger_file(line.common, line.ledger); });
+                           "Check that one key signed every line in this order. Needs no other file and no secret",
+                           {"lethectl ledger verify ledger.jsonl --key KEY", "the ledger does not hold", false}, [&line] { return verify_ledger_file(line.common, line.ledger); });
     auto* watch = command(*ledger, line, "watch",
                           "Compare a ledger with what it was at the last look: reports what was cut off, rewritten or back-dated since",
-                          "lethectl ledger watch ledger.jsonl --state seen.json", [&line] { return watch_ledger(line.ledger); });
+                          {"lethectl ledger watch ledger.jsonl --state seen.json", "something was cut off, rewritten or back-dated, or the ledger does not hold", false}, [&line] { return watch_ledger(line.ledger); });
     for (auto* sub : {verify, watch}) {
         sub->add_option("FILE", line.ledger.file, "the ledger")->required()->type_name("");
-        sub->add_option("--key", line.ledger.key, "the published key; default: the one that the file names, which shows only that the file is consistent")->type_name("K");
+        sub->add_option("--key", line.ledger.key, "the published key, 64 hexadecimal digits; default: the one that the file names (at later looks of watch: the one of the last look), "
+                        "which shows only that the file is consistent")->type_name("K");
     }
-    watch->add_option("--state", line.ledger.state, "where to keep what was seen; default: FILE.watched")->type_name("FILE");
+    watch->add_option("--state", line.ledger.state, "where to keep what was seen; default: FILE.watched beside the ledger")->type_name("FILE");
     add_json(verify, line);
 
     auto* clock = app.add_subcommand("clock", "Settle a doubt about the clock");
@@ -172,22 +186,56 @@ void add_ledger(CLI::App& app, Line& line) {
     clock->footer("Example:\n  lethectl clock accept");
     command(*clock, line, "accept",
             "Declare the clock right after it went back by more than an hour or jumped by more than a day. No bucket lives longer than its lifetime from now.",
-            "lethectl clock accept", [&line] { return accept_clock(line.common); });
+            {"lethectl clock accept"}, [&line] { return accept_clock(line.common); });
 }
 
 void add_audit(CLI::App& app, Line& line) {
     auto* sub = command(app, line, "audit",
                         "Hold a data directory against its policy, without any key of the server: live, or a copy of it. Exit status 0 only "
                         "if all holds.",
-                        "lethectl audit /var/lib/lethe --policy policy.toml --html audit.html",
+                        {"lethectl audit /var/lib/lethe --policy policy.toml --html audit.html", "there is a finding", false},
                         [&line] { return audit_directory(line.audit, line.common.json); });
     sub->add_option("DIR", line.audit.directory, "the data directory")->required()->type_name("");
     sub->add_option("--policy", line.audit.policy_file, "the published policy; default: the one that stands in the directory, as the server left it")->type_name("FILE");
-    sub->add_option("--key", line.audit.key, "the ledger's published key; default: the one that the ledger names, which proves less")->type_name("K");
+    sub->add_option("--key", line.audit.key, "the ledger's published key, 64 hexadecimal digits; default: the one that the ledger names, which proves less")->type_name("K");
     sub->add_option("--html", line.audit.html_file, "write the report as one page, too")->type_name("FILE")->check(not_empty);
     sub->add_option("--at", line.audit.at, "when the copy was made, as 2026-11-22T18:54:00Z: deadlines are judged as of then; default: now")
         ->type_name("TIME");
     add_json(sub, line);
+}
+
+/// The names that may follow `at`.
+std::vector<std::string> names_below(const CLI::App& at) {
+    std::vector<std::string> names;
+    for (const auto* sub : at.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+    return names;
+}
+
+/// What CLI11 found wrong, as one sentence about the command that the line got to.
+std::string mistake(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App* at = &app;
+    std::string path = at->get_name();
+    for (auto below = at->get_subcommands(); !below.empty(); below = at->get_subcommands()) {
+        at = below.front();
+        path += ' ' + at->get_name();
+    }
+    std::string what = error.what();
+    const auto names = names_below(*at);
+    const auto left = app.remaining(true);
+    if (!names.empty() && left.empty() && dynamic_cast<const CLI::RequiredError*>(&error)) {
+        what = path + " needs a command:";
+        for (std::size_t i = 0; i < names.size(); ++i) what += (i == 0 ? " " : i + 1 == names.size() ? " or " : ", ") + names[i];
+    } else if (!names.empty() && !left.empty()) {
+        const bool option = left.front().starts_with('-');
+        what = path + " has no " + (option ? "option " : "command ") + left.front();
+        if (!option) what += retention::suggestion(left.front(), names);
+    } else if (what.ends_with(" missing") && what.find(':') != what.npos) {
+        what.resize(what.find(':'));  // "--domain: 1 required D missing"
+        what += " needs a value";
+    } else if (what.starts_with("The ")) {
+        what[0] = 't';
+    }
+    return what + "; see " + path + " --help";
 }
 
 /// CLI11 has an exit code for each kind of mistake; ours is one.
@@ -195,7 +243,11 @@ int parse(CLI::App& app, int argc, char** argv) {
     try {
         app.parse(argc, argv);
         return 0;
-    } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? -1 : 2; }
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error) == 0 ? -1 : 2;
+        message(mistake(app, error));
+        return 2;
+    }
 }
 
 int run(int argc, char** argv) {
@@ -211,10 +263,15 @@ int run(int argc, char** argv) {
     app.add_option("--config", line.common.config, "the server's lethe.toml")
         ->type_name("FILE")
         ->capture_default_str();
-    app.add_option("--passphrase-fd", line.common.passphrase_fd,
-                   "read the node key's passphrase from this descriptor instead of asking on the terminal")
-        ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+    app.add_option_function<std::string>(
+           "--passphrase-fd",
+           [&line](const std::string& text) {
+               const auto fd = admin::parse_descriptor(text);
+               if (!fd) throw CLI::ValidationError("--passphrase-fd " + text, fd.error());
+               line.common.passphrase_fd = *fd;
+           },
+           "read the node key's passphrase from this descriptor instead of asking on the terminal")
+        ->type_name("N");
     add_init(app, line);
     add_account(app, line);
     add_audit(app, line);

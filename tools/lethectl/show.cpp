@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The commands that print what they found.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "crypto/regular_file.h"
 #include "retention/catalogue.h"
+#include "retention/toml_file.h"
 #include "tools/lethectl/commands.h"
 #include "tools/lethectl/perform.h"
 #include "tools/lethectl/terminal.h"
@@ -83,12 +82,13 @@ int status(const Common& common) {
 }
 
 int check_policy(const std::string& file) {
-    if (access(file.c_str(), R_OK) != 0) {
-        const int code = errno;
-        return fail({code == ENOENT ? admin::Status::usage : admin::Status::system,
-                     file + " cannot be read (" + std::strerror(code) + "); name a policy file"});
+    auto text = crypto::read_regular(file, retention::TomlFile::max_bytes);
+    if (!text) {
+        const int code = text.error().code;
+        return fail({code == 0 || code == ENOENT ? admin::Status::usage : admin::Status::system,
+                     file + ' ' + text.error().text + "; name a policy file"});
     }
-    const auto policy = retention::load_policy(file);
+    const auto policy = retention::parse_policy(std::move(*text), file);
     if (policy) {
         result(file + ": a valid policy");
         return 0;

@@ -19,12 +19,21 @@ void print_line(std::FILE* out, std::string_view text) {
     std::fputc('\n', out);
 }
 
+/// Names of files and words of the command line may hold anything: none of it shall steer a terminal or look
+/// like another line.
+std::string harmless(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return out;
+}
+
 }  // namespace
 
-void message(std::string_view text) { print_line(stderr, "lethectl: " + std::string(text)); }
+void message(std::string_view text) { print_line(stderr, "lethectl: " + harmless(text)); }
 void result(std::string_view text) { print_line(stdout, text); }
 void report(const std::vector<retention::FileError>& errors) {
-    for (const auto& error : errors) print_line(stderr, error.to_string());
+    for (const auto& error : errors) print_line(stderr, harmless(error.to_string()));
 }
 
 std::string heading(std::string_view text) {

@@ -25,11 +25,14 @@ class Result:
         return f"exit {self.code}\nstdout: {self.out!r}\nstderr: {self.err!r}"
 
 
+PATIENCE = 300  # seconds; nothing takes so long but what would never end
+
+
 def run(*args, stdin="", env=None, pass_fds=()):
     """Without a terminal: in a session of its own."""
     done = subprocess.run([LETHECTL, *args], input=stdin.encode() if isinstance(stdin, str) else stdin, capture_output=True,
                           env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **keep("ASAN_OPTIONS", "UBSAN_OPTIONS"), **(env or {})},
-                          start_new_session=True, check=False, pass_fds=pass_fds)
+                          start_new_session=True, check=False, pass_fds=pass_fds, timeout=PATIENCE)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -7,6 +7,7 @@ Usage: test_lethectl.py LETHECTL SOURCE_ROOT
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import unittest
@@ -16,7 +17,7 @@ from lethectl_case import LethectlCase, PlayedServer, on_terminal, run
 
 COMMANDS = [["init"], ["account"], ["account", "add"], ["account", "reset"], ["account", "suspend"], ["account", "unsuspend"],
             ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"],
-            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"]]
+            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"], ["audit"]]
 
 
 class Usage(LethectlCase):
@@ -26,6 +27,13 @@ class Usage(LethectlCase):
                 done = run(*command, "--help")
                 self.assertEqual((done.code, done.err), (0, ""), done)
                 self.assertRegex(done.out, r"Examples?:\n  lethectl " + " ".join(command))
+                if " SUBCOMMAND" not in done.out.splitlines()[1]:
+                    self.assertRegex(done.out, r"\nExit status: 0 done, (1 .*, )?2 wrong usage or configuration, 3 system error\.")
+                # Every option and argument is followed by what it is for, on its own line or on the next.
+                lines = done.out.splitlines()
+                for number, text in enumerate(lines):
+                    if re.match(r" {2,4}(-|[A-Z]{2,} )", text):
+                        self.assertRegex(text + " " + lines[number + 1], r"^ +\S.* {2,}[\w\"]")
 
     def test_the_version_is_a_result(self):
         done = run("--version")
@@ -78,13 +86,13 @@ class Account(LethectlCase):
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example was created\n"))
         self.assertEqual(self.count(), 1)
         self.assertEqual(json.loads(self.ctl("account", "count", "--json").out), {"accounts": 1})
-        self.refused(1, "the account exists already", "account", "add", "romeo@chat.example", "--password-stdin", stdin="other")
+        self.refused(1, "romeo@chat.example: the account exists already", "account", "add", "romeo@chat.example", "--password-stdin", stdin="other")
         done = self.ctl("account", "suspend", "romeo@chat.example")
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example cannot log in until it is unsuspended\n"))
-        self.refused(1, "the account is suspended already", "account", "suspend", "romeo@chat.example")
+        self.refused(1, "romeo@chat.example: the account is suspended already", "account", "suspend", "romeo@chat.example")
         done = self.ctl("account", "unsuspend", "romeo@chat.example")
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example can log in again\n"))
-        self.refused(1, "the account is not suspended", "account", "unsuspend", "romeo@chat.example")
+        self.refused(1, "romeo@chat.example: the account is not suspended", "account", "unsuspend", "romeo@chat.example")
         done = self.ctl("account", "reset", "romeo@chat.example", "--password-stdin", stdin="other")
         self.assertEqual((done.code, done.out), (0, ""), done)
         self.assertIn("can never be read again", done.err)
@@ -95,15 +103,15 @@ class Account(LethectlCase):
 
     def test_what_is_asked_of_an_account_that_does_not_exist_is_1(self):
         for action in ("suspend", "unsuspend", "erase"):
-            self.refused(1, "there is no such account", "account", action, "romeo@chat.example")
-        self.refused(1, "there is no such account", "account", "reset", "romeo@chat.example", "--password-stdin", stdin="x")
+            self.refused(1, "romeo@chat.example: there is no such account", "account", action, "romeo@chat.example")
+        self.refused(1, "romeo@chat.example: there is no such account", "account", "reset", "romeo@chat.example", "--password-stdin", stdin="x")
 
     def test_addresses_are_checked_before_a_password_is_asked_for(self):
         example = "; write it like user@chat.example"
         for action in ("add", "reset", "suspend", "unsuspend", "erase"):
-            self.refused(2, "accounts of this server are at chat.example" + example, "account", action, "romeo@other.example")
-            self.refused(2, "this is not the address of an account" + example, "account", action, "romeo@chat.example/phone")
-            self.refused(2, "the address of an account has a name before the @" + example, "account", action, "chat.example")
+            self.refused(2, '"romeo@other.example" is not an account of this server, whose accounts are at chat.example' + example, "account", action, "romeo@other.example")
+            self.refused(2, '"romeo@chat.example/phone" is not the address of an account' + example, "account", action, "romeo@chat.example/phone")
+            self.refused(2, '"chat.example" is not the address of an account, which has a name before the @' + example, "account", action, "chat.example")
 
     def test_passwords_that_cannot_be_are_2(self):
         add = ("account", "add", "romeo@chat.example", "--password-stdin")
@@ -123,7 +131,7 @@ class Account(LethectlCase):
         self.assertIn("\nmax_accounts = 1", text)
         self.write("config/policy.toml", text)
         self.add()
-        self.refused(1, "the policy's max_accounts of 1 is reached; erase an account, or publish another policy", "account", "add",
+        self.refused(1, "juliet@chat.example: the policy's max_accounts of 1 is reached; erase an account, or publish another policy", "account", "add",
                      "juliet@chat.example", "--password-stdin", stdin="x")
 
     def test_a_policy_with_mistakes_hinders_a_creation_but_no_erasure(self):
@@ -243,7 +251,7 @@ class Looking(LethectlCase):
     def test_a_policy_that_is_not_there_is_2(self):
         done = run("policy", "check", self.path("none.toml"))
         self.assertEqual((done.code, done.out, done.err),
-                         (2, "", f"lethectl: {self.path('none.toml')} cannot be read (No such file or directory); name a policy file\n"))
+                         (2, "", f"lethectl: {self.path('none.toml')} cannot be opened (No such file or directory); name a policy file\n"))
 
     def test_the_catalogue_is_the_same_in_words_and_as_json(self):
         self.init()

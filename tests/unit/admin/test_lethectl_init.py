@@ -220,11 +220,6 @@ class Init(LethectlCase):
 
     def test_a_failure_in_the_middle_leaves_nothing_behind(self):
         self.write("file", "")
-        self.data = self.path("file/data")
-        done = self.ask()
-        self.assertEqual((done.code, done.out), (3, ""), done)
-        self.assertIn(self.path("file"), done.err)
-        self.assertEqual(sorted(os.listdir(self.dir)), ["file"])
         # A directory that the store refuses.
         self.data = self.path("open")
         os.mkdir(self.data)
@@ -239,6 +234,18 @@ class Init(LethectlCase):
         done = self.ask()
         self.assertEqual(done.code, 3, done)
         self.assertEqual(sorted(os.listdir(self.dir)), ["file", "open"])
+
+    def test_a_file_where_a_directory_should_be_is_2_and_names_the_option(self):
+        file = self.write("file", "mine")
+        for name in ("file", "file/below/it"):
+            config, data = self.config_dir, self.data
+            self.data = self.path(name)
+            self.refuse(2, f"lethectl: {file} is a file and not a directory; choose another --data-dir")
+            self.config_dir, self.data = self.path(name), data
+            self.refuse(2, f"lethectl: {file} is a file and not a directory; choose another --config-dir")
+            self.config_dir = config
+        self.assertEqual(os.listdir(self.dir), ["file"])
+        self.assertEqual(self.read(file), b"mine")
 
     def test_the_place_of_config_is_the_default_place(self):
         done = run("--config", self.config, "init", "--domain", "chat.example", "--data-dir", self.data)

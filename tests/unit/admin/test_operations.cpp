@@ -56,12 +56,14 @@ TEST_SUITE("admin/addresses and passwords") {
                                             "ro meo@chat.example", "a@b@chat.example"}) {
             CAPTURE(text);
             CHECK(refusal(parse_account(text, "chat.example")) ==
-                  "this is not the address of an account; write it like user@chat.example");
+                  '"' + std::string(text) + "\" is not the address of an account; write it like user@chat.example");
         }
         CHECK(refusal(parse_account("chat.example", "chat.example")) ==
-              "the address of an account has a name before the @; write it like user@chat.example");
+              "\"chat.example\" is not the address of an account, which has a name before the @; write it like user@chat.example");
         CHECK(refusal(parse_account("romeo@other.example", "chat.example")) ==
-              "accounts of this server are at chat.example; write it like user@chat.example");
+              "\"romeo@other.example\" is not an account of this server, whose accounts are at chat.example; write it like user@chat.example");
+        CHECK(refusal(parse_account("ro\nmeo\x1b[2J", "chat.example")).starts_with("\"ro?meo?[2J\" is not"));
+        CHECK(refusal(parse_account(std::string(5000, 'x') + "@a@b", "chat.example")).size() < 300);
     }
 
     TEST_CASE("passwords that SASLprep empties or prohibits are refused before anything slow happens") {

@@ -153,7 +153,7 @@ TEST_SUITE("retention/policy errors") {
             {service + "languages = [\"de\", \"en\", \"de\"]\n" + rest, "5:26", {"listed twice"}},
             {service + "languages = []\n" + rest, "5:13", {"service.languages is empty"}},
             {service + "terms_url = \"http://a/\"\n" + rest, "5:13", {"https://"}},
-            {service + "jurisdiction = \"a\\nb\"\n" + rest, "5:16", {"one line"}},
+            {service + "jurisdiction = \"a\\nb\"\n" + rest, "5:16", {"a line break or another control character"}},
             {"[service]\nname = \"  \"\noperator = \"B\"\ncontact = [\"xmpp:b\"]\n" + rest,
              "2:8",
              {"service.name must be one line"}},
