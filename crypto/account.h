@@ -45,6 +45,9 @@ public:
     NodeKeys(NodeKeys&&) noexcept;
 
     AccountId account_id(const xmpp::BareJid& jid) const;
+    /// What a data directory keeps to know its domain again: tells nothing without the node key. It is the
+    /// account id that the domain itself would have; accounts have a localpart, so it is never one of theirs.
+    DomainMark domain_mark(const xmpp::BareJid& domain) const;
     /// Under (credential key, account key), AD = account id: one without the other opens nothing.
     Sealed seal_record(const AccountId& id, const AccountKey& key, const AccountRecord& record) const;
     std::expected<AccountRecord, Unopenable> open_record(const AccountId& id, const AccountKey& key, const Sealed& sealed) const;

@@ -40,6 +40,8 @@ template <class Tag, std::size_t N> struct Id {
 
 /// Keyed hash of a bare JID under the node key (NodeKeys::account_id is the only source besides the disk).
 using AccountId = Id<struct AccountIdTag, 16>;
+/// Keyed hash of a domain under the node key (NodeKeys::domain_mark).
+using DomainMark = Id<struct DomainMarkTag, 16>;
 /// Keyed hash that names a row inside an account (Vault is the only source besides the disk).
 using BlindKey = Id<struct BlindKeyTag, 16>;
 /// BLAKE2b-128(bucket key, AccountId): names an account's rows inside one bucket only.

@@ -45,6 +45,10 @@ AccountId NodeKeys::account_id(const xmpp::BareJid& jid) const {
     return identifier<AccountId>(impl_->account_id, as_bytes(jid.to_string()));
 }
 
+DomainMark NodeKeys::domain_mark(const xmpp::BareJid& domain) const {
+    return identifier<DomainMark>(impl_->account_id, as_bytes(domain.to_string()));
+}
+
 Sealed NodeKeys::seal_record(const AccountId& id, const AccountKey& key, const AccountRecord& record) const {
     Bytes plain = encode(record);
     Bytes sealed = record_key(impl_->credential, key).with_bytes([&](KeyView k) {

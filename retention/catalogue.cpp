@@ -67,8 +67,9 @@ void add_state(std::vector<CatalogueRow>& rows) {
          "the contact list's version; how far the letterbox was delivered and subscriptions were applied",
          Reader::owner_login, until_erased, vault_end});
     rows.push_back({"store", "DATA/state.mdb, table meta",
-                    "format version, version of the rules for addresses, the highest bucket number used so "
-                    "far in each class",
+                    "format version, version of the rules for addresses, a hash of the domain under the node "
+                    "key, the highest "
+                    "bucket number used so far in each class",
                     Reader::disk, "as long as the data directory", "removing the data directory"});
     rows.push_back({"policy", "DATA/state.mdb, table policy",
                     "the policy in force, the one announced and from when on it holds, and the last announcements: all of it public",

@@ -100,7 +100,10 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
             for (auto& completion : completions) completion();
         });
     };
-    auto opened = store::Store::open({.data = config.data, .keys = keys.get(), .deliver = std::move(deliver)});
+    auto opened = store::Store::open({.data = config.data,
+                                      .keys = keys.get(),
+                                      .domain = admin::domain_of(config),
+                                      .deliver = std::move(deliver)});
     if (!opened) return std::unexpected(opened.error().text);
     store = std::move(*opened);
     if (const auto fine = open_ledger(*node_key); !fine) return fine;

@@ -29,6 +29,7 @@ inline constexpr std::string_view key_standing = "standing";
 // Keys of meta.
 inline constexpr std::string_view key_format = "format";
 inline constexpr std::string_view key_jid_normalisation = "jid_normalisation_version";
+inline constexpr std::string_view key_domain = "domain";
 Bytes high_water_key(ClassId cls);  ///< "bucket_high_water" ‖ class
 Bytes encode_u32(std::uint32_t v);
 std::optional<std::uint32_t> decode_u32(ByteView bytes);

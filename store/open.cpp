@@ -36,7 +36,7 @@ Checked make_data_directory(const fs::path& data) {
     return {};
 }
 
-int make_state(const fs::path& path) {
+int make_state(const fs::path& path, const std::optional<crypto::DomainMark>& domain) {
     auto env = Environment::open(path, state_layout(), Access::create);
     if (!env) return env.error();
     WriteTransaction txn(**env);
@@ -46,6 +46,7 @@ int make_state(const fs::path& path) {
         code = txn.put(format::meta, as_bytes(format::key_jid_normalisation),
                        format::encode_u32(xmpp::jid_normalisation_version));
     }
+    if (code == 0 && domain) code = txn.put(format::meta, as_bytes(format::key_domain), domain->view());
     return code == 0 ? txn.commit() : code;
 }
 
@@ -116,9 +117,41 @@ Checked check_state(const fs::path& path, Depth depth) {
                          "address normalisation version");
 }
 
+/// A mark that is missing, because the directory is older than marks, is written by know_domain().
+Checked check_domain(Engine& engine) {
+    const auto& domain = engine.options.domain;
+    if (!domain) return {};
+    auto pin = engine.state();
+    if (!pin) return std::unexpected(state_unreadable(engine, pin.error()));
+    const ReadTransaction txn(**pin);
+    if (txn.code() != 0) return std::unexpected(state_unreadable(engine, txn.code()));
+    const auto kept = txn.get(format::meta, as_bytes(format::key_domain));
+    if (!kept) return std::unexpected(state_unreadable(engine, kept.error()));
+    const auto mark = engine.options.keys->domain_mark(domain->name);
+    if (!*kept || std::ranges::equal(**kept, mark.view())) return {};
+    return std::unexpected(Problem{engine.state_path().string() + " was made for another domain than " +
+                                   domain->name.to_string() + ", which " + domain->said_by +
+                                   " names: put the old domain back there, or name another data directory"});
+}
+
+/// A disk that takes nothing now is no reason not to start: the next open tries again.
+void know_domain(Engine& engine) {
+    const auto& domain = engine.options.domain;
+    if (!domain) return;
+    static_cast<void>(
+        transact(*engine.registry, engine.state_path(), state_layout(), [&](WriteTransaction& txn) {
+            const auto kept = txn.contains(format::meta, as_bytes(format::key_domain));
+            if (!kept) return kept.error();
+            if (*kept) return 0;
+            return txn.put(format::meta, as_bytes(format::key_domain),
+                           engine.options.keys->domain_mark(domain->name).view());
+        }));
+}
+
 }  // namespace
 
-std::expected<void, Problem> Store::create(const fs::path& data, const crypto::NodeKeys& keys) {
+std::expected<void, Problem> Store::create(const fs::path& data, const crypto::NodeKeys& keys,
+                                           const std::optional<xmpp::BareJid>& domain) {
     if (auto made = make_data_directory(data); !made) return made;
     const auto keyring = data / format::keyring_file;
     if (const int code = Keyring::create(keyring, keys.keyring_key()); code != 0) {
@@ -132,7 +165,9 @@ std::expected<void, Problem> Store::create(const fs::path& data, const crypto::N
     if (code == 0) code = sync_directory(buckets);
     if (code != 0) return std::unexpected(not_made(buckets, code));
     // Last: a directory without it is one that was not finished.
-    code = make_state(data / format::state_file);
+    std::optional<crypto::DomainMark> mark;
+    if (domain) mark = keys.domain_mark(*domain);
+    code = make_state(data / format::state_file, mark);
     if (code == 0) code = sync_directory(data);
     if (code == 0) code = sync_directory(fs::absolute(data).lexically_normal().parent_path());
     if (code != 0) return std::unexpected(not_made(data / format::state_file, code));
@@ -161,10 +196,12 @@ std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     auto keyring = Keyring::open(data / format::keyring_file, impl->options.keys->keyring_key());
     if (!keyring) return std::unexpected(keyring.error());
     impl->keyring = std::move(*keyring);
+    if (auto checked = check_domain(*impl); !checked) return std::unexpected(checked.error());
     if (auto done = recover_accounts(*impl); !done) return std::unexpected(done.error());
     auto orphans = adopt_buckets(*impl, depth);
     if (!orphans) return std::unexpected(orphans.error());
     impl->keyring->forget_listed();
+    know_domain(*impl);
     impl->start();
     impl->orphans = std::move(*orphans);
     for (const auto& id : impl->orphans) impl->reap(id, {});

@@ -10,11 +10,11 @@ namespace lethe::store {
 namespace fs = std::filesystem;
 using format::Part;
 
-namespace {
-
 Problem state_unreadable(const Engine& engine, int code) {
     return {engine.state_path().string() + " cannot be read (" + mdb_strerror(code) + "): check the disk"};
 }
+
+namespace {
 
 std::expected<void, Problem> flush(Engine& engine) {
     if (!engine.keyring->needs_flush()) return {};

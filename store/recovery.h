@@ -14,6 +14,7 @@ namespace lethe::store {
 /// The bucket that an environment or a lock file below buckets/ belongs to.
 std::optional<BucketId> bucket_of_file(const std::filesystem::path& file);
 
+Problem state_unreadable(const Engine& engine, int code);
 /// Overwrites account slots that no committed record names; finishes erasures whose slot is dead and whose
 /// record is not.
 std::expected<void, Problem> recover_accounts(Engine& engine);

@@ -95,18 +95,31 @@ struct LogUsage {
     std::uint64_t entries = 0, bytes = 0;
 };
 
+/// What follows the @ in the addresses of the accounts. All of them are found by hashes of whole addresses.
+struct Domain {
+    xmpp::BareJid name;
+    std::string said_by;  ///< the configuration file, for the sentence that refuses a start
+};
+
 class Store {
 public:
     struct Options {
         std::filesystem::path data;
         const crypto::NodeKeys* keys = nullptr;  ///< must outlive the store
+        /// A directory of another domain is refused; one that does not know its domain yet is given this one.
+        /// Empty: not looked at.
+        std::optional<Domain> domain = {};
         /// Called on the writer thread with completions to run, in order. Default: run them right there.
         std::function<void(std::vector<std::move_only_function<void()>>)> deliver;
     };
-    /// Creates DATA with state.mdb and keyring; DATA must not exist or be empty.
-    static std::expected<void, Problem> create(const std::filesystem::path& data, const crypto::NodeKeys& keys);
-    /// Locks DATA (one process), checks owner, permissions, format and normalisation versions, that the keyring opens under this node key; overwrites account slots no record names;
-    /// resumes unfinished bucket destructions; leaves a bucket that is damaged out, named in quarantined().
+    /// Creates DATA with state.mdb and keyring; DATA must not exist or be empty. Without a domain the first
+    /// open() that has one gives it.
+    static std::expected<void, Problem> create(const std::filesystem::path& data,
+                                               const crypto::NodeKeys& keys,
+                                               const std::optional<xmpp::BareJid>& domain = {});
+    /// Locks DATA (one process), checks owner, permissions, format and normalisation versions, that the
+    /// keyring opens under this node key, the domain; overwrites account slots no record names; resumes
+    /// unfinished bucket destructions; leaves a bucket that is damaged out, named in quarantined().
     static std::expected<std::unique_ptr<Store>, Problem> open(Options options);
     /// Commits what is queued, then closes.
     ~Store();

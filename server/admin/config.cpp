@@ -10,6 +10,7 @@
 #include "retention/toml_file.h"
 #include "server/mbedtls_compat.h"
 #include "server/xmpp/jid.h"
+#include "store/store.h"
 
 namespace lethe::admin {
 namespace {
@@ -212,6 +213,10 @@ std::expected<Config, std::vector<FileError>> load_config(const std::string& pat
     const auto text = retention::read_text_file(path);
     if (!text) return std::unexpected(std::vector{text.error()});
     return parse_config(*text, path);
+}
+
+store::Domain domain_of(const Config& config) {
+    return {.name = xmpp::BareJid::parse(config.domain).value(), .said_by = config.file};
 }
 
 }  // namespace lethe::admin

@@ -16,6 +16,10 @@
 
 #include "retention/policy.h"
 
+namespace lethe::store {
+struct Domain;
+}
+
 namespace lethe::admin {
 
 struct Config {
@@ -75,6 +79,9 @@ std::expected<Config, std::vector<retention::FileError>> load_config(const std::
 /// The pure part: `path` names the file in errors and is what relative paths hang on.
 std::expected<Config, std::vector<retention::FileError>> parse_config(std::string_view text,
                                                                       const std::string& path);
+
+/// The domain as the store holds it against the data directory's own.
+store::Domain domain_of(const Config& config);
 
 /// Nobody but the owner may read or change the configuration: directory 0700, files 0600; the TLS key may be
 /// 0640, the certificate is public. The error is one sentence with the path and the command that mends it.

@@ -281,7 +281,7 @@ def a_row_among_the_tables(data, random, base):
 @edit
 def a_foreign_row_in_a_public_table(data, random, base):
     if random.random() < 0.5:
-        plant(data / "state.mdb", b"meta", b"last_login", b"\0\0\0\1")
+        plant(data / "state.mdb", b"meta", *random.choice([(b"last_login", b"\0\0\0\1"), (b"domain", b"chat.example")]))
         return {"state.mdb"}
     file = some_bucket(data, random)
     plant(file, b"info", b"bucket2", random.randbytes(33))

@@ -113,7 +113,8 @@ int main(int argc, char** argv) {
     const auto node_key = crypto::load_node_key(config->node_key.file);
     if (!node_key) give_up(node_key.error());
     const crypto::NodeKeys keys(*node_key);
-    auto store = store::Store::open({.data = config->data, .keys = &keys});
+    auto store =
+        store::Store::open({.data = config->data, .keys = &keys, .domain = admin::domain_of(*config)});
     if (!store) give_up(store.error().text);
     const store::BucketId id{crypto::ClassId::archive, (*store)->next_bucket_number(crypto::ClassId::archive)};
     store::BucketSpan span{};

@@ -142,7 +142,9 @@ Outcome make_all(const Plan& plan, SelfSigned& certificate, const std::optional<
     if (const auto free = refuse_full(plan.data); !free) return free;
     std::error_code error;
     const bool data_is_new = !fs::exists(plan.data, error);
-    if (const auto created = store::Store::create(plan.data, crypto::NodeKeys(*node_key)); !created) {
+    if (const auto created =
+            store::Store::create(plan.data, crypto::NodeKeys(*node_key), xmpp::BareJid::parse(plan.domain));
+        !created) {
         // It was empty, so what is in it now is a store half made.
         if (data_is_new) files.add(plan.data);
         for (fs::directory_iterator it(plan.data, error), end; !error && it != end; it.increment(error))

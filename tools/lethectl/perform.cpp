@@ -152,10 +152,10 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
     const crypto::NodeKeys keys(*node_key);
 
     Loop loop;
-    auto opened =
-        store::Store::open({.data = config.data, .keys = &keys, .deliver = [&](std::vector<Job> jobs) {
-                                loop.post(std::move(jobs));
-                            }});
+    auto opened = store::Store::open({.data = config.data,
+                                      .keys = &keys,
+                                      .domain = admin::domain_of(config),
+                                      .deliver = [&](std::vector<Job> jobs) { loop.post(std::move(jobs)); }});
     if (!opened) return system_failure(opened.error().text);
     store::Store& store = **opened;
     retention::SystemClock clock;

@@ -22,6 +22,8 @@ TEST_SUITE("crypto/account") {
     TEST_CASE("the node key yields the known account id, keyring key and salts") {
         const NodeKeys keys = known_keys();
         CHECK(hex(keys.account_id(known_jid()).view()) == vectors::account_id);
+        CHECK(hex(keys.domain_mark(BareJid::parse(known_jid().domain()).value()).view()) ==
+              vectors::domain_mark);
         CHECK(hex_of(keys.keyring_key()) == vectors::keyring_key);
         CHECK(hex(keys.fake_salt(known_jid(), Mechanism::scram_sha_1)) == vectors::fake_salt_sha_1);
         CHECK(hex(keys.fake_salt(known_jid(), Mechanism::scram_sha_256)) == vectors::fake_salt_sha_256);

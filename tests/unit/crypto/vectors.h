@@ -20,6 +20,7 @@ inline constexpr std::string_view node_key_sealed =
     "c8c9cacbcccdcecfd0d1d2d3d4d5d6d72630139d4a4fd39b166d2eeb193662b7c15cce699749d39de799d79fbf5bff26"
     "26ccf581c7356b25b1862390045f9fcf";
 inline constexpr std::string_view keyring_key = "a210c308aa6b6086fe234df93f0ee13be8b022da79e569829eb34b522eac5930";
+inline constexpr std::string_view domain_mark = "bade3400f40bfedadc9d390b0383dc4d";
 inline constexpr std::string_view account_id = "15dcb76cc89f681d5a30432117f5645d";
 inline constexpr std::string_view fake_salt_sha_1 = "7482d8a4ad4359dc40c3c7a47e9c4d41";
 inline constexpr std::string_view fake_salt_sha_256 = "a8076e4bf2b1a22dbf3ee0478daa9f8e";

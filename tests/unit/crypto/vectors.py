@@ -125,6 +125,7 @@ def vectors():
     v["node_key_sealed"] = front + nonce + aead(argon2id(b"wherefore", run(0x90, 16), 1, 8), nonce, front, node)
 
     v["keyring_key"] = kdf(node, "nKeyring")
+    v["domain_mark"] = H(16, kdf(node, "nAccntId"), jid.partition("@")[2].encode())
     account = v["account_id"] = H(16, kdf(node, "nAccntId"), jid.encode())
     for name, m in (("sha_1", 1), ("sha_256", 2)):
         v["fake_salt_" + name] = H(16, kdf(node, "nFakeSlt"), bytes([m]) + jid.encode())

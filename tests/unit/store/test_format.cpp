@@ -174,7 +174,8 @@ TEST_SUITE("store/format") {
     TEST_CASE("a new data directory holds the tables and rows that FORMAT.md names") {
         const TemporaryDirectory dir;
         {
-            const auto store = fresh(dir);
+            REQUIRE(Store::create(dir.data(), node_keys(), xmpp::BareJid::parse("chat.example")));
+            const auto store = open(dir.data());
             REQUIRE(make_account(*store, 1, 11, "record"));
             Batch batch;
             batch.put(Table::settings, account_id(1), blind_key(2), sealed("value"));
@@ -194,6 +195,7 @@ TEST_SUITE("store/format") {
         };
         CHECK(value(rows, format::meta, as_bytes("format")) == "00000002");
         CHECK(value(rows, format::meta, as_bytes("jid_normalisation_version")) == "00000001");
+        CHECK(value(rows, format::meta, as_bytes("domain")) == "31f90cfc3c0cac64e81c9097ec30ad3c");
         CHECK(value(rows, format::meta, format::high_water_key(ClassId::letterbox)) == "00000007");
         CHECK(value(rows, format::accounts, account_id(1).view()) ==
               "0000000100000001" + hex(as_bytes("record")));

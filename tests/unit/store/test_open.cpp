@@ -13,6 +13,18 @@ using namespace lethe::store;
 using namespace lethe::store::test;
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string problem_of_domain(const fs::path& data, std::string_view domain) {
+    auto store =
+        Store::open({.data = data,
+                     .keys = &node_keys(),
+                     .domain = Domain{xmpp::BareJid::parse(domain).value(), "/etc/lethe/lethe.toml"}});
+    return store ? std::string() : store.error().text;
+}
+
+}  // namespace
+
 TEST_SUITE("store/open") {
     TEST_CASE("a data directory is made once, in an empty or a new place") {
         const TemporaryDirectory dir;
@@ -127,6 +139,46 @@ TEST_SUITE("store/open") {
         CHECK(has(problem_of(dir.data()), state.string() + " has address normalisation version 77"));
         put_raw(state, state_layout(), format::meta, as_bytes("jid_normalisation_version"), as_bytes("x"));
         CHECK(has(problem_of(dir.data()), "does not say its address normalisation version"));
+    }
+
+    TEST_CASE("another domain is refused before anything is changed") {
+        const TemporaryDirectory dir;
+        REQUIRE(Store::create(dir.data(), node_keys(), xmpp::BareJid::parse("chat.example")));
+        const auto state = contents(dir.data() / "state.mdb");
+        CHECK(problem_of_domain(dir.data(), "chat.example").empty());
+        CHECK(problem_of_domain(dir.data(), "chat2.example") ==
+              (dir.data() / "state.mdb").string() +
+                  " was made for another domain than chat2.example, which /etc/lethe/lethe.toml names: put "
+                  "the old "
+                  "domain back there, or name another data directory");
+        CHECK(contents(dir.data() / "state.mdb") == state);
+        CHECK(contents(dir.data() / "lock") == "closed.\n");
+        CHECK(problem_of_domain(dir.data(), "chat.example").empty());
+    }
+
+    TEST_CASE("a directory that does not know its domain learns it from the first who names one") {
+        const TemporaryDirectory dir;
+        fill(dir);
+        CHECK(problem_of(dir.data()).empty());
+        CHECK(problem_of_domain(dir.data(), "chat.example").empty());
+        CHECK(has(problem_of_domain(dir.data(), "chat2.example"), "another domain than chat2.example"));
+        CHECK(problem_of_domain(dir.data(), "chat.example").empty());
+        CHECK(problem_of(dir.data()).empty());
+        put_raw(dir.data() / "state.mdb", state_layout(), format::meta, as_bytes("domain"),
+                as_bytes("chat.example"));
+        CHECK(has(problem_of_domain(dir.data(), "chat.example"), "another domain"));
+    }
+
+    TEST_CASE(
+        "a disk that takes nothing does not stand in the way of a directory that does not know its domain") {
+        const TemporaryDirectory dir;
+        fill(dir);
+        faults::arm(dir.data(), {faults::Kind::fail_meta, 0, ENOSPC});
+        CHECK(problem_of_domain(dir.data(), "chat.example").empty());
+        faults::disarm();
+        CHECK(
+            problem_of_domain(dir.data(), "chat2.example").empty());  // nobody had been able to say otherwise
+        CHECK(has(problem_of_domain(dir.data(), "chat.example"), "another domain"));
     }
 
     TEST_CASE("one process at a time") {
