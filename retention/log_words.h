@@ -48,6 +48,8 @@ inline Word word(store::ErrorKind kind) {
             return Word("not_found");
         case store::ErrorKind::closed:
             return Word("closed");
+        case store::ErrorKind::not_overwritten:
+            return Word("key_not_overwritten");
     }
     return Word("unknown");
 }

@@ -18,7 +18,7 @@ using retention::Word;
 
 constexpr Time second = 1'000'000, minute = 60 * second;
 constexpr Time longest_wait = 10 * minute;
-constexpr Time ledger_pause = 5 * second;
+constexpr Time ledger_pause = 5 * second, keys_pause = 5 * second;
 
 Word word(ClockState state) { return state == ClockState::jumped ? Word("clock_jumped") : Word("clock_went_back"); }
 
@@ -85,6 +85,7 @@ void Sweeper::tick() {
         sign_sweeps();
     }
     tend_ledger();
+    tend_keys();
     record_clock();
     schedule();
 }
@@ -127,6 +128,18 @@ void Sweeper::tend_ledger() {
     if (!failing || now - ledger_asked_ < ledger_pause) return;
     ledger_asked_ = now;
     parts_.ledger.retry();
+}
+
+/// What was to be erased, whoever asked for it, is erased as soon as the disk lets us; no clock and no policy
+/// has a say in it. Not in the ledger: a change of password is among it, and its time is nobody's business.
+void Sweeper::tend_keys() {
+    const bool failing = parts_.store.keys_left_over() > 0;
+    if (failing && !keys_failed_) parts_.log.write(Event::storage_alarm, {Word("key_not_overwritten")});
+    keys_failed_ = failing;
+    const Time now = retention::system_time().since_boot();
+    if (!failing || now - keys_asked_ < keys_pause) return;
+    keys_asked_ = now;
+    parts_.store.overwrite_again({});
 }
 
 void Sweeper::record_clock() {
@@ -177,7 +190,10 @@ void Sweeper::add_status(admin::Facts& facts, std::int64_t others) const {
     const auto log_files = static_cast<std::int64_t>(parts_.log.trouble().files_overdue);
     facts.emplace_back("clock", clock);
     facts.emplace_back("ledger_lines_waiting", static_cast<std::int64_t>(trouble.waiting));
-    facts.emplace_back("alarms", others + std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} + log_files);
+    const auto keys = static_cast<std::int64_t>(parts_.store.keys_left_over());
+    facts.emplace_back("keys_not_overwritten", keys);
+    facts.emplace_back("alarms", others + std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} +
+                                     std::int64_t{keys > 0} + log_files);
 }
 
 }  // namespace lethe::server

@@ -50,7 +50,7 @@ public:
     std::expected<void, admin::Failure> may_sweep() const;
     void sweep_log();
     void accept_clock(admin::ControlHandler::Answer answer);
-    /// clock, ledger_lines_waiting, and alarms: its own and `others`.
+    /// clock, ledger_lines_waiting, keys_not_overwritten, and alarms: its own and `others`.
     void add_status(admin::Facts& facts, std::int64_t others) const;
     /// Alarms of the buckets go to the log and, unless a message set them off, to the ledger. Static: the buckets raise some before there is a sweeper.
     static void raise(retention::Log& log, retention::Ledger& ledger, retention::Buckets::Alarm alarm, const store::BucketId& id);
@@ -63,6 +63,7 @@ private:
     void sweep_buckets();
     void sign_sweeps();
     void tend_ledger();
+    void tend_keys();
     void record_clock();
 
     Parts parts_;
@@ -70,9 +71,9 @@ private:
     retention::ClockState state_ = retention::ClockState::good;
     bool waited_ = false;         ///< the clock was synchronised, or the wait is over
     bool log_running_ = false, recording_ = false;
-    bool record_failed_ = false, ledger_failed_ = false;  ///< said in the log
+    bool record_failed_ = false, ledger_failed_ = false, keys_failed_ = false;  ///< said in the log
     retention::Time started_;     ///< since the machine's start
-    retention::Time ledger_asked_ = 0;
+    retention::Time ledger_asked_ = 0, keys_asked_ = 0;
     std::map<crypto::ClassId, retention::Time> signed_in_;  ///< the minute of a class's last line
 };
 

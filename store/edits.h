@@ -59,6 +59,7 @@ struct DestroyBucket {
     BucketId id;
     Completion gone;
 };
+struct OverwriteAgain {};
 /// The reaper finished with a file.
 struct Reaped {
     BucketId id;
@@ -70,7 +71,7 @@ struct Notify {
 };
 
 struct Op {
-    std::variant<Change, CreateBucket, ShortenBucket, DestroyBucket, Reaped, Notify> what;
+    std::variant<Change, CreateBucket, ShortenBucket, DestroyBucket, OverwriteAgain, Reaped, Notify> what;
     Completion done;
 };
 

@@ -56,6 +56,8 @@ void Engine::run_bucket_op(Op op) {
         result = shorten_bucket(*shorten);
     } else if (auto* destroy = std::get_if<DestroyBucket>(&op.what)) {
         result = kill_bucket_key(destroy->id);
+    } else if (std::holds_alternative<OverwriteAgain>(op.what)) {
+        if (keyring->needs_flush()) result = keyring->flush();
     } else if (auto* reaped = std::get_if<Reaped>(&op.what)) {
         result = reaped->result;
         if (result) registry->forget(path_of(reaped->id));
@@ -73,6 +75,7 @@ void Engine::run_bucket_op(Op op) {
 }
 
 void Engine::hand_over(std::vector<std::pair<Completion, Result>> completions) {
+    keys_left_over = keyring->doomed();
     std::vector<std::move_only_function<void()>> calls;
     for (auto& [done, result] : completions) {
         if (done) calls.emplace_back([d = std::move(done), r = result]() mutable { d(r); });

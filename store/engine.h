@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What the parts of an open store share. Built by open.cpp before any thread starts.
 #pragma once
+#include <atomic>
 #include <cerrno>
 #include <memory>
 
@@ -54,6 +55,7 @@ public:
     std::unique_ptr<Registry> registry;
     BucketTable buckets;
     std::vector<BucketId> orphans;  ///< as found by open; never changed after
+    std::atomic<std::size_t> keys_left_over = 0;  ///< slots that the last flush could not overwrite
 
 private:
     void run_bucket_op(Op op);

@@ -29,10 +29,12 @@ private:
         std::optional<AccountState> current;      ///< what is committed for change.account
         std::optional<format::SlotRef> replaced;  ///< its slot, if a key lies there
         std::optional<format::SlotRef> fresh;
+        bool key_left_over = false;  ///< an erasure whose slot the disk refused to overwrite
     };
     // group_accounts.cpp
     void prepare_accounts();
     void settle_accounts();
+    void spare_accounts();
     Result prepare_account(Member& member);
     static int apply_account(WriteTransaction& txn, const Member& member);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The life of an account inside a group: its new key is on disk before the record that names it, the old one
 // is overwritten after.
+#include <cerrno>
+
 #include "store/group.h"
 
 namespace lethe::store {
@@ -54,7 +56,9 @@ void Group::prepare_accounts() {
     const auto flushed = engine_.keyring->flush();
     if (flushed) return;
     for (auto& member : members_) {
-        if (member.result && (member.fresh || member.replaced)) member.result = flushed;
+        if (!member.result) continue;
+        if (member.fresh) member.result = flushed;
+        member.key_left_over = !member.fresh && member.replaced;
     }
 }
 
@@ -72,7 +76,18 @@ int Group::apply_account(WriteTransaction& txn, const Member& member) {
     return txn.put(format::accounts, edit.id.view(), format::encode_account(slot, *edit.record));
 }
 
+/// An erasure of which neither half was done did not happen, and must not happen later by itself.
+void Group::spare_accounts() {
+    for (const auto& member : members_) {
+        if (member.result || !member.key_left_over) continue;
+        const auto owner = format::owner_of(member.change.account->id);
+        if (engine_.keyring->read(format::Part::account, owner, *member.replaced))
+            engine_.keyring->spare(*member.replaced);
+    }
+}
+
 void Group::settle_accounts() {
+    spare_accounts();
     bool any = false;
     for (auto& member : members_) {
         if (!member.change.account) continue;
@@ -81,13 +96,13 @@ void Group::settle_accounts() {
         engine_.keyring->doom(*useless);
         any = true;
     }
-    if (!any) return;
-    const auto flushed = engine_.keyring->flush();
-    if (flushed) return;
-    // Committed, but the old key may still be on disk: that is not what was asked for. Later flushes and the
-    // next open try again.
+    const Result flushed = any ? engine_.keyring->flush() : Result{};
+    // Committed, but the old key may still be on disk: that is not all that was asked for.
     for (auto& member : members_) {
-        if (member.result && member.fresh && member.replaced) member.result = flushed;
+        const bool refused = member.key_left_over || (!flushed && member.fresh && member.replaced);
+        if (!member.result || !refused) continue;
+        member.result =
+            std::unexpected(Error{ErrorKind::not_overwritten, flushed ? EIO : flushed.error().code});
     }
 }
 

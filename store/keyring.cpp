@@ -255,6 +255,14 @@ void Keyring::doom(const SlotRef& slot) {
     doomed_.push_back(slot.index);
 }
 
+void Keyring::spare(const SlotRef& slot) {
+    if (slot.index >= slots_.size()) return;
+    auto& known = slots_[slot.index];
+    if (known.use != Use::doomed || known.generation != slot.generation) return;
+    known.use = Use::taken;
+    std::erase(doomed_, slot.index);
+}
+
 int Keyring::overwrite(std::uint32_t index) {
     Block block;
     start_block(block, Part::free, slots_[index].generation);

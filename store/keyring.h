@@ -54,9 +54,12 @@ public:
     /// The slot is to be overwritten by the next flush(); by every further one until one succeeds. Nothing
     /// happens if that use of the slot is over already, so asking again is safe.
     void doom(const SlotRef& slot);
+    /// Takes back what doom() said, after a flush() that failed. Precondition: the slot can still be read.
+    void spare(const SlotRef& slot);
     /// Overwrites what is doomed, and syncs. Only then doomed slots are free again.
     Result flush();
     bool needs_flush() const { return dirty_ || !doomed_.empty(); }
+    std::size_t doomed() const { return doomed_.size(); }
 
     /// As found by open(); slots that are not free.
     const std::vector<Listed>& listed() const { return listed_; }

@@ -98,6 +98,10 @@ void Store::erase_account(const AccountId& id, Completion done) {
         account_op({AccountEdit::Kind::erase, id, std::nullopt, std::nullopt}, std::move(done)));
 }
 
+std::size_t Store::keys_left_over() const { return impl_->keys_left_over; }
+
+void Store::overwrite_again(Completion done) { impl_->writer->enqueue({OverwriteAgain{}, std::move(done)}); }
+
 std::vector<Bucket> Store::buckets() const { return impl_->buckets.list(BucketTable::State::alive); }
 
 std::vector<BucketId> Store::quarantined() const {

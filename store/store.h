@@ -37,7 +37,17 @@ struct Problem {
     std::string text;
 };
 
-enum class ErrorKind { full, io, damaged, exists, not_found, closed };
+enum class ErrorKind {
+    full,
+    io,
+    damaged,
+    exists,
+    not_found,
+    closed,
+    /// The change is committed, but the disk refused to overwrite the old key. overwrite_again() tries again,
+    /// and the next open.
+    not_overwritten
+};
 struct Error {
     ErrorKind kind = ErrorKind::io;
     int code = 0;  ///< errno or LMDB code, for the log
@@ -140,13 +150,20 @@ public:
     // Accounts. A key slot is written before the record that names it commits, and the old one overwritten after.
     void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done);  ///< ErrorKind::exists
     void replace_record(const AccountId& id, Sealed record, Completion done);                          ///< same account key
-    /// drop_rows: a reset; the vault's rows go in the same transaction. ErrorKind::io may mean that the new key is committed and the old one
-    /// could not be overwritten yet; that is tried again with the next change of the keyring and at the next open.
+    /// drop_rows: a reset; the vault's rows go in the same transaction. May end as
+    /// ErrorKind::not_overwritten.
     void rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows, Completion done);
-    /// Overwrites the slot first, then deletes the record and every row.
+    /// Overwrites the slot first, then deletes the record and every row. If the slot cannot be overwritten,
+    /// record and rows go all the same (ErrorKind::not_overwritten), so that the next open knows that it has
+    /// to be.
     void erase_account(const AccountId& id, Completion done);
     std::expected<std::optional<AccountRow>, Error> account(const AccountId& id) const;
     std::size_t account_count() const;
+    /// Slots of the keyring that should have been overwritten and that the disk refused, a bucket's among
+    /// them. Any thread.
+    std::size_t keys_left_over() const;
+    /// Tries these again; so does every other change of the keyring. Cheap if there are none.
+    void overwrite_again(Completion done);
 
     std::expected<std::vector<Row>, Error> rows(Table table, const AccountId& account) const;
     std::expected<std::optional<Sealed>, Error> row(Table table, const AccountId& account, const BlindKey& key) const;

@@ -32,6 +32,13 @@ Failure describe(const store::Error& error) {
                 "the account's record on disk is damaged; erase the account or restore a backup");
         case store::ErrorKind::closed:
             return system_failure("the server is stopping; ask again when it runs");
+        case store::ErrorKind::not_overwritten:
+            return {Status::system,
+                    "it is done, but the disk refused to overwrite the old key (error " +
+                        std::to_string(error.code) +
+                        "); look at the disk, this is tried again every few seconds and at each start until "
+                        "it works",
+                    true};
         case store::ErrorKind::io:
             break;
     }

@@ -29,9 +29,11 @@ enum class Status : int { refused = 1, usage = 2, system = 3 };
 struct Failure {
     Status status = Status::system;
     std::string text;  ///< one sentence, and what to do
+    bool done = false;  ///< it happened all the same, and what is left of it happens by itself
     friend bool operator==(const Failure&, const Failure&) = default;
 };
 using Outcome = std::expected<void, Failure>;
+inline bool happened(const Outcome& outcome) { return outcome || outcome.error().done; }
 using Done = std::move_only_function<void(Outcome)>;
 
 /// An account's address: a bare JID with a localpart, at our own domain.

@@ -21,11 +21,12 @@ void StoreControlHandler::status_extra(Facts&) {}
 
 Done StoreControlHandler::finish(const xmpp::BareJid& account, Change change, Answer answer) {
     return [this, account, change, answer = std::move(answer)](Outcome outcome) mutable {
-        if (!outcome) {
+        if (!happened(outcome)) {
             account_unchanged(account, change);
             return answer(std::unexpected(Failure{outcome.error().status, account.to_string() + ": " + outcome.error().text}));
         }
         account_changed(account, change);
+        if (!outcome) return answer(std::unexpected(std::move(outcome.error())));
         answer(Facts{});
     };
 }

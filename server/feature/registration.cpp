@@ -52,8 +52,10 @@ asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Se
     if (session->ended) co_return;
     const auto jid = session->jid().bare();
     core.env.operations.change_password(
-        jid, session->account().vault->secret(), std::move(**prepared), [&core, session, responder, jid](admin::Outcome outcome) {
-            if (!outcome) return responder.error({Condition::resource_constraint, outcome.error().text});
+        jid, session->account().vault->secret(), std::move(**prepared),
+        [&core, session, responder, jid](admin::Outcome outcome) {
+            if (!happened(outcome))
+                return responder.error({Condition::resource_constraint, outcome.error().text});
             core.env.log.write(retention::Event::password_changed, {retention::Account{jid}});
             responder.result();
             core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The password was changed.", session.get());
@@ -63,17 +65,18 @@ asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Se
 void cancel(core::Request& request) {
     const auto account = request.session->account_ptr();
     account->leaving = true;
-    request.core.env.operations.erase(account->jid, [&core = request.core, account, responder = request.responder](admin::Outcome outcome) {
-        if (!outcome) {
-            responder.error({Condition::resource_constraint, outcome.error().text});
-            return core.stay(account);
-        }
-        const auto& jid = account->jid;
-        core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
-        responder.result();
-        core.logs.forget(jid);
-        core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
-    });
+    request.core.env.operations.erase(
+        account->jid, [&core = request.core, account, responder = request.responder](admin::Outcome outcome) {
+            if (!happened(outcome)) {
+                responder.error({Condition::resource_constraint, outcome.error().text});
+                return core.stay(account);
+            }
+            const auto& jid = account->jid;
+            core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
+            responder.result();
+            core.logs.forget(jid);
+            core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
+        });
 }
 
 void set(core::Request& request) {

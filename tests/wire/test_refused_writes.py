@@ -4,6 +4,7 @@
 The disk fails by strace, attached to the running server for as long as wanted.
 """
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import unittest
 
 from lethe_test import WireCase, main
 from lethe_test.client import LIMIT
+from lethe_test.waiting import until
 
 CALLS = "pwrite64,pwritev,writev,fsync,fdatasync,msync"
 
@@ -61,12 +63,14 @@ class RefusedWrites(WireCase):
         self.settle(alice)
         self.assertEqual({"unavailable", "unsubscribe", "unsubscribed"}, {s.type for s in bob.collect() if s.name == "presence"})
 
+    def status(self):
+        return json.loads(self.server.ctl("status", "--json", expect=None).stdout)
+
     def test_an_account_that_could_not_be_removed_goes_on_where_it_was(self):
-        """For the time being: the store tries again to overwrite its key."""
         alice, bob = self.accounts(2)
         client, other = self.session(alice, "r").enable_sm(), self.online(bob, "r")
         client.goes_online()
-        with self.refusing("keyring"):
+        with self.refusing("keyring", "state.mdb"):
             before = client.sent_count
             client.send_bytes("<iq type='set' id='away'><query xmlns='jabber:iq:register'><remove/></query></iq>"
                               f"<message to='{bob.jid}' type='chat' id='m1'><body>one</body></message>"
@@ -76,6 +80,26 @@ class RefusedWrites(WireCase):
         client.all_acked()
         self.assertEqual(before + 3, client.request_ack())
         self.assertEqual(["m1", "m2"], [s.get("id") for s in other.collect()])
+        self.assertEqual(0, self.status()["keys_not_overwritten"], "nothing waits to erase it later")
+
+    def test_a_key_that_could_not_be_overwritten_is_an_alarm_until_it_was(self):
+        erased, renewed = self.accounts(2)
+        user = self.online(renewed, "r")
+        keyring = self.server.data / "keyring"
+        slots = keyring.read_bytes()
+        with self.refusing("keyring"):
+            done = self.server.ctl("account", "erase", erased.jid, expect=3)
+            self.assertIn("it is done, but the disk refused to overwrite the old key", done.stderr)
+            self.assertIn("there is no such account", self.server.ctl("account", "erase", erased.jid, expect=1).stderr)
+            until(lambda: "key_not_overwritten" in self.server.stderr(), "the line in the log")
+            self.server.ctl("status", expect=1)
+            self.assertEqual((1, 1), (self.status()["keys_not_overwritten"], self.status()["alarms"]))
+            self.assertEqual(slots, keyring.read_bytes())
+        until(lambda: self.status()["keys_not_overwritten"] == 0, "the overwriting, without anybody asking for it")
+        self.assertEqual(0, self.status()["alarms"])
+        changed = [at for at in range(0, len(slots), 4096) if slots[at:at + 4096] != keyring.read_bytes()[at:at + 4096]]
+        self.assertEqual(1, len(changed), "its slot and nothing else")
+        user.asks_ok("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
 
     def test_what_was_under_way_is_not_lost_when_a_reset_is_refused(self):
         alice, bob, carol = self.accounts(3)
