@@ -17,7 +17,7 @@ namespace lethe::retention {
 
 namespace {
 
-constexpr Time alarm_silence = 3600 * Time{1'000'000};
+constexpr Time second = 1'000'000, alarm_silence = 3600 * second;
 
 }  // namespace
 
@@ -36,6 +36,7 @@ struct Ledger::Impl {
     std::deque<LedgerEvent> waiting;  ///< the first may be in the writer's hands
     std::map<std::string, Time, std::less<>> swept, alarms;
     std::optional<Digest> in_force;
+    std::optional<PolicyAnnounced> announced;
     int code = 0;
     bool try_now = false, stop = false;
     std::thread thread;
@@ -45,6 +46,7 @@ struct Ledger::Impl {
         swept = tail.swept;
         alarms = tail.alarms;
         in_force = tail.in_force;
+        announced = tail.announced;
     }
 
     ~Impl() {
@@ -61,6 +63,12 @@ struct Ledger::Impl {
         if (const auto* e = std::get_if<PolicyInForce>(&event)) {
             if (in_force == e->policy) return false;
             in_force = e->policy;
+        } else if (const auto* n = std::get_if<PolicyAnnounced>(&event)) {
+            // A line holds whole seconds.
+            if (announced && announced->policy == n->policy &&
+                announced->effective / second == n->effective / second)
+                return false;
+            announced = *n;
         } else if (const auto* a = std::get_if<LedgerAlarm>(&event)) {
             const Time now = clock.now();
             const auto [at, first] = alarms.try_emplace(std::string(a->word()), now);

@@ -31,8 +31,9 @@ public:
     /// Writes what waits, once more.
     ~Ledger();
 
-    /// Returns at once. Dropped, because the ledger says it already: a policy_in_force of the same policy as the last one, a swept line that
-    /// goes no further than the last of its class, and an alarm whose word stands in a line less than an hour old.
+    /// Returns at once. Dropped, because the ledger says it already: a policy_in_force of the same policy as
+    /// the last one, a policy_announced of the same policy and moment as the last one, a swept line that goes
+    /// no further than the last of its class, and an alarm whose word stands in a line less than an hour old.
     void append(LedgerEvent event);
     /// Tries again what waits; cheap if nothing does. The owner calls it every few seconds.
     void retry();

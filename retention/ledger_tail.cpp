@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t block = 1 << 16;  ///< also how much of the end is understood, not only counted
 
-/// Counts lines and hashes each, so that neither a long file nor a long line needs memory.
+/// Counts lines and hashes each, so that neither a long file nor a long line needs memory. An announcement
+/// may lie a whole notice back, far from the end: the last line that looks like one is kept.
 class Scanner {
 public:
     Scanner() { begin(); }
@@ -25,7 +26,9 @@ public:
             const auto part = bytes.substr(0, end);
             crypto_generichash_update(&state_, reinterpret_cast<const unsigned char*>(part.data()), part.size());
             length_ += part.size();
+            line_ += part.substr(0, longest_ledger_line - line_.size());
             if (end == bytes.npos) return;
+            if (line_.find(R"("event":"policy_announced")") != line_.npos) announcement_ = line_;
             crypto_generichash_final(&state_, head_.data(), head_.size());
             size_ += length_ + 1;
             ++lines_;
@@ -33,14 +36,17 @@ public:
             bytes.remove_prefix(end + 1);
         }
     }
+    const std::string& announcement() const { return announcement_; }
     LedgerTail result() const { return {.size = size_, .lines = lines_, .head = head_, .torn = length_}; }
 
 private:
     void begin() {
         crypto_generichash_init(&state_, nullptr, 0, head_.size());
         length_ = 0;
+        line_.clear();
     }
     crypto_generichash_state state_;
+    std::string line_, announcement_;  ///< line_: no more of it than a line may have
     Digest head_{};
     std::uint64_t size_ = 0, lines_ = 0, length_ = 0;
 };
@@ -52,6 +58,7 @@ void note(LedgerTail& tail, const LedgerLine& line) {
         tail.alarms.clear();
     }
     if (const auto* e = std::get_if<PolicyInForce>(&line.event)) tail.in_force = e->policy;
+    if (const auto* e = std::get_if<PolicyAnnounced>(&line.event)) tail.announced = *e;
     if (const auto* e = std::get_if<LedgerAlarm>(&line.event)) tail.alarms.insert_or_assign(std::string(e->word()), line.time);
     if (const auto* e = std::get_if<Swept>(&line.event)) {
         const auto [at, first] = tail.swept.try_emplace(e->cls, e->swept_to);
@@ -128,6 +135,9 @@ std::expected<LedgerTail, std::string> read_ledger_tail(int fd, const std::files
         if (end.size() > 2 * block) end.erase(0, end.size() - block);
     }
     LedgerTail tail = scanner.result();
+    if (const auto line = parse_ledger_line(scanner.announcement());
+        line && signature_holds(scanner.announcement(), key))
+        if (const auto* e = std::get_if<PolicyAnnounced>(&line->event)) tail.announced = *e;
     std::string_view view = end;
     if (view.size() < tail.size + tail.torn) view.remove_prefix(std::min(view.find('\n'), view.size() - 1) + 1);  // what begins inside a line
     understand(tail, view, key);

@@ -19,6 +19,7 @@ struct LedgerTail {
     std::uint64_t torn = 0;   ///< bytes behind it that a crash left
     bool dirty = false;       ///< the torn bytes could not be cut off yet
     bool damaged = false;     ///< the last whole line is none of ours, or not where it says
+    std::optional<PolicyAnnounced> announced;  ///< the last one in the whole file
     // From the good lines among the last 64 KiB:
     std::optional<Time> last_time;
     std::optional<Digest> in_force;

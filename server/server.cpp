@@ -68,6 +68,7 @@ struct Server::Impl {
     std::expected<void, std::string> read_files(const std::string& config_file);
     std::expected<void, std::string> open_store(std::optional<int> passphrase_fd);
     std::expected<void, std::string> open_ledger(const crypto::NodeKey& node_key);
+    void complete_ledger();
     std::expected<void, std::string> open_network();
     void build_core();
     void start_policy();
@@ -123,6 +124,7 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
         .buckets = *buckets, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policies->obeyed().text); },
         .swept = [this] { if (core) core->logs.drop_dead_chains(); }});
     ledger->append(retention::ServerStart{});
+    complete_ledger();
     ledger->append(retention::PolicyInForce{retention::digest_of(policy.text)});
     return {};
 }
@@ -135,6 +137,16 @@ std::expected<void, std::string> Server::Impl::open_ledger(const crypto::NodeKey
     if (clock_guard->check() != retention::ClockState::went_back) return {};
     ledger->append(retention::LedgerAlarm(retention::Word("clock_went_back")));
     return std::unexpected(retention::refusal(retention::ClockState::went_back, clock.now(), retention::system_time().wall()));
+}
+
+/// The standing is stored before the ledger says it, so a crash between the two left it unsaid. What is said
+/// already is dropped.
+void Server::Impl::complete_ledger() {
+    const auto& standing = policies->standing();
+    if (const auto& next = standing.announced())
+        ledger->append(
+            retention::PolicyAnnounced{retention::digest_of(next->policy.text), next->effective_at});
+    ledger->append(retention::PolicyInForce{retention::digest_of(standing.in_force().text)});
 }
 
 void Server::Impl::build_core() {

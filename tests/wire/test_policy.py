@@ -213,6 +213,29 @@ class Restart(PolicyCase):
         self.assertEqual(announced, json.loads(self.server.ctl("policy", "show", "--json").stdout), "from the directory at rest")
         self.server.start()
 
+    def said(self, event):
+        return [line for line in ledger.lines((self.server.data / "ledger.jsonl").read_bytes()) if line["event"] == event]
+
+    def test_what_a_crash_left_unsaid_in_the_ledger_is_said_at_the_next_start(self):
+        announced = self.change({"archive": {"keep": "30d"}, "letterbox": {"keep": "1d"}})
+        until(lambda: self.said("policy_announced"), "the ledger's line")
+        self.server.stop()
+        file = self.server.data / "ledger.jsonl"
+        key = self.server.ctl("ledger", "key").stdout.strip()
+        whole = file.read_bytes().splitlines(keepends=True)
+        cut = next(at for at, line in enumerate(whole) if b'"policy_announced"' in line)
+        # In the way of a crash right after the standing was stored: neither the announcement nor what was tightened with it is said.
+        file.write_bytes(b"".join(whole[:cut]))
+        for _ in range(2):  # once, however often the server starts
+            self.server.start()
+            until(lambda: self.said("policy_announced"), "the missing line")
+            self.server.stop()
+            self.assertEqual([], ledger.verify(file.read_bytes(), key))
+            self.assertEqual([(announced["announced"]["hash"], announced["announced"]["effective_at"][:19])],
+                             [(line["policy"], line["effective"][:19]) for line in self.said("policy_announced")])
+            self.assertEqual(announced["in_force"]["hash"], self.said("policy_in_force")[-1]["policy"])
+        self.server.start()
+
     def test_a_file_changed_while_the_server_was_down_is_announced_at_start_and_not_obeyed(self):
         account = self.account()
         old = self.file()

@@ -87,6 +87,45 @@ TEST_SUITE("retention/ledger") {
         CHECK(events(r.path).size() == 7);
     }
 
+    TEST_CASE("an announcement is said once, however far back it stands, and again only if it is another") {
+        Record r;
+        const PolicyAnnounced first{policy_a, some_hour + 400 * hour + 250'000};  // lines hold whole seconds
+        r.ledger->append(first);
+        r.ledger->append(first);
+        for (int i = 0; i < 400; ++i)
+            r.ledger->append(swept(("class-" + std::to_string(i)).c_str(), some_hour));
+        REQUIRE(r.text().size() > 3 * 65'536 / 2);
+        const auto said = events(r.path).size();
+        for (int i = 0; i < 2; ++i) {
+            r.reopen();
+            r.ledger->append(first);
+            settle(*r.ledger);
+            CHECK(events(r.path).size() == said);
+        }
+        r.ledger->append(PolicyAnnounced{policy_a, first.effective + hour});
+        r.ledger->append(PolicyAnnounced{policy_b, first.effective + hour});
+        r.ledger->append(first);
+        CHECK(faults(r.text()).empty());
+        CHECK(events(r.path).size() == said + 3);
+    }
+
+    TEST_CASE("an announcement that somebody else wrote into the file counts as not said") {
+        Record r;
+        r.ledger->append(ServerStart{});
+        const std::string whole = r.text();
+        const PolicyAnnounced forged{policy_a, some_hour};
+        r.ledger.reset();
+        const auto line = encode(
+            {.number = 2, .previous = digest_of(lines_of(whole).back()), .time = some_hour, .event = forged},
+            ledger_key(1));
+        put(r.path, whole + line + '\n');
+        r.ledger = ledger_at(r.path, r.clock);
+        r.ledger->append(forged);
+        r.text();
+        CHECK(events(r.path) ==
+              Names{"begin", "server_start", "policy_announced", "alarm ledger_damaged", "policy_announced"});
+    }
+
     TEST_CASE("a clock put back goes with a clock_accepted line, and nothing else does") {
         Record r;
         r.ledger->append(swept("archive", some_hour));

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import unittest
 
+from lethe_test import ledger
 from lethe_test.client import LIMIT, Client
 from lethe_test.template import ready_server
 from lethe_test.waiting import until
@@ -39,8 +40,11 @@ class PolicyFaults(unittest.TestCase):
 
     def after_kill_at(self, policy, number, trigger, settled):
         """Kills the server at the number-th call after `trigger`; returns what a restart finds, and whether it was killed."""
+        return self.after_kill(policy, lambda _: ["-e", f"inject={CALLS}:signal=KILL:when={number}"], trigger, settled)
+
+    def after_kill(self, policy, inject, trigger, settled):
         server = self.fresh(policy)
-        tracer, _ = self.attach(server, ["-e", f"inject={CALLS}:signal=KILL:when={number}"])
+        tracer, _ = self.attach(server, inject(server))
         trigger(server)
         until(lambda: not server.alive() or settled(server), "the change or the end")
         killed = not server.alive()
@@ -52,6 +56,9 @@ class PolicyFaults(unittest.TestCase):
         server.start()
         shown = until(lambda: (lambda now: now if self.is_settled(now) else None)(self.show(server)), "what a restart makes of it")
         server.stop()
+        written = (server.data / "ledger.jsonl").read_bytes()
+        self.assertEqual([], ledger.verify(written, server.ctl("ledger", "key").stdout.strip()))
+        self.ledger_lines = ledger.lines(written)
         server.remove()
         return shown, killed
 
@@ -67,6 +74,19 @@ class PolicyFaults(unittest.TestCase):
         server.set_policy(CHANGED)
         os.kill(server.pid, signal.SIGHUP)
 
+    def assert_said_once(self, shown):
+        said = [line for line in self.ledger_lines if line["event"] == "policy_announced"]
+        self.assertEqual([(shown["announced"]["hash"], shown["announced"]["effective_at"][:19])],
+                         [(line["policy"], line["effective"][:19]) for line in said])
+
+    def test_killed_between_the_announcement_and_its_line_in_the_ledger(self):
+        to_the_ledger = lambda server: ["-P", str(server.data / "ledger.jsonl"), "-e", "inject=pwrite64:error=EIO:signal=KILL:when=1"]
+        shown, killed = self.after_kill(BASE, to_the_ledger, self.announce, lambda _: False)
+        self.assertTrue(killed)
+        self.assertIn('"30d"', shown["announced"]["text"])
+        self.assert_said_once(shown)
+        self.assertEqual(shown["in_force"]["hash"], [line["policy"] for line in self.ledger_lines if line["event"] == "policy_in_force"][-1])
+
     def test_killed_at_each_write_of_an_announcement(self):
         kills = 0
         for number in range(1, 30):
@@ -77,6 +97,7 @@ class PolicyFaults(unittest.TestCase):
                 self.assertNotIn('"30d"', shown["in_force"]["text"])
                 self.assertIn('"30d"', shown["announced"]["text"])
                 self.assertEqual(1, shown["serial"])
+                self.assert_said_once(shown)
             kills += killed
             if not killed:
                 break
