@@ -78,7 +78,7 @@ Keep allowed_keep(const std::filesystem::path& path, const Rules& rules) {
 struct Log::Impl {
     std::filesystem::path directory;
     const Clock* clock = nullptr;
-    bool to_stderr = false;
+    Echo echo = Echo::nothing;
     /// Held by whoever renames or destroys files, for as long as that takes. Taken before the other one.
     std::mutex maintenance;
 
@@ -148,7 +148,7 @@ struct Log::Impl {
         const std::string line = log_line(now, event, fields, rules[index], *s.names);
         if (s.fd < 0) open_file(s);
         if (s.fd < 0 || !append_line(s.fd, s.size, line)) ++lines_lost;
-        if (to_stderr) print_line(line);
+        if (echo == Echo::everything || (echo == Echo::alarms && is_alarm(event))) print_line(line);
     }
 
     std::vector<Kept> take_due(Time now) {
@@ -231,14 +231,14 @@ Log::~Log() = default;
 
 std::expected<std::unique_ptr<Log>, std::string> Log::open(const std::filesystem::path& directory,
                                                            const Policy& policy, const Clock& clock,
-                                                           bool to_stderr) {
+                                                           Echo echo) {
     if (auto made = make_log_directory(directory); !made) return std::unexpected(made.error());
     auto found = list_log_files(directory);
     if (!found) return std::unexpected(found.error());
     auto impl = std::make_unique<Impl>();
     impl->directory = directory;
     impl->clock = &clock;
-    impl->to_stderr = to_stderr;
+    impl->echo = echo;
     impl->rules = rules_of(policy);
     impl->make_series();
     const Time now = clock.now();

@@ -93,15 +93,19 @@ private:
 };
 using Field = std::variant<Address, Account, Peer, Count, Port, Word>;
 
+/// What goes to standard error, too, in the same form as into the files. Whoever collects it knows no
+/// deadlines.
+enum class Echo : std::uint8_t { nothing, alarms, everything };
+
 class Log {
 public:
     /// Creates DATA/log if missing. A log with keep = "0" writes no file. Files of earlier processes get the
     /// deadline that this policy leaves them, and are due at once if they hold what it would not have
-    /// written; the first sweep() destroys what is due. to_stderr: the same lines, under the same rules. An
-    /// event that is not kept is not printed either. The error is one sentence with the path and the remedy.
+    /// written; the first sweep() destroys what is due. An event that is not kept is not echoed either. The
+    /// error is one sentence with the path and the remedy.
     static std::expected<std::unique_ptr<Log>, std::string> open(const std::filesystem::path& directory,
                                                                  const Policy& policy, const Clock& clock,
-                                                                 bool to_stderr);
+                                                                 Echo echo);
     ~Log();
     /// Fields in the order of the event's row in LOG.md, any of them left out. What the row does not name is
     /// not written, only counted.

@@ -86,6 +86,19 @@ std::span<const EventSpec> event_table() { return table; }
 const EventSpec& spec(Event event) { return table[static_cast<std::size_t>(event)]; }
 std::string_view to_string(Event event) { return spec(event).name; }
 
+bool is_alarm(Event event) {
+    switch (event) {
+        case Event::policy_problem:
+        case Event::storage_alarm:
+        case Event::sweep_alarm:
+        case Event::clock_alarm:
+        case Event::certificate_problem:
+            return true;
+        default:
+            return false;
+    }
+}
+
 std::string_view to_string(FieldKind kind) {
     switch (kind) {
         case address:

@@ -34,6 +34,8 @@ struct EventSpec {
 
 std::span<const EventSpec> event_table();  ///< indexed by Event
 const EventSpec& spec(Event event);
+/// It tells of the server, its disk or its clock, and has no field that could hold anything of a person.
+bool is_alarm(Event event);
 std::string_view to_string(FieldKind kind);
 /// The part of LOG.md that follows its introduction: every event with its fields.
 std::string log_reference();

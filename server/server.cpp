@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
@@ -68,6 +70,7 @@ struct Server::Impl {
     std::expected<void, std::string> read_files(const std::string& config_file);
     std::expected<void, std::string> open_store(std::optional<int> passphrase_fd);
     std::expected<void, std::string> open_ledger(const crypto::NodeKey& node_key);
+    retention::Echo echo() const;
     void complete_ledger();
     std::expected<void, std::string> open_network();
     void build_core();
@@ -113,7 +116,7 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     if (!policy_service) return std::unexpected(policy_service.error());
     policies = std::move(*policy_service);
     const auto& policy = policies->obeyed();
-    auto opened_log = retention::Log::open(config.data / "log", policy, clock, true);
+    auto opened_log = retention::Log::open(config.data / "log", policy, clock, echo());
     if (!opened_log) return std::unexpected(opened_log.error());
     log = std::move(*opened_log);
     buckets = std::make_unique<retention::Buckets>(*store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId id) {
@@ -127,6 +130,13 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     complete_ledger();
     ledger->append(retention::PolicyInForce{retention::digest_of(policy.text)});
     return {};
+}
+
+/// A terminal shows lines to whoever sits there and keeps them no longer than that; everything else that
+/// takes standard error may be a journal that knows nothing of the policy.
+retention::Echo Server::Impl::echo() const {
+    return config.log.stderr_everything || ::isatty(STDERR_FILENO) ? retention::Echo::everything
+                                                                   : retention::Echo::alarms;
 }
 
 std::expected<void, std::string> Server::Impl::open_ledger(const crypto::NodeKey& node_key) {

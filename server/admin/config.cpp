@@ -173,6 +173,8 @@ void read_all(Section root, Config& config) {
     read_node_key(root.section("node_key"), config.node_key);
     Section clock = root.section("clock");
     if (const auto on = clock.boolean("wait_for_sync")) config.clock.wait_for_sync = *on;
+    Section log = root.section("log");
+    if (const auto on = log.boolean("stderr")) config.log.stderr_everything = *on;
     Section sasl = root.section("sasl");
     if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
     read_limits(root.section("limits"), config.limits);

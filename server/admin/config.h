@@ -49,6 +49,10 @@ struct Config {
     struct Clock {
         bool wait_for_sync = true;  ///< destroy nothing after the start until the kernel calls its clock synchronised, or for ten minutes
     } clock;
+    struct Log {
+        bool stderr_everything = false;  ///< `stderr`: log lines go to standard error even if that is no
+                                         ///< terminal; alarms always do
+    } log;
     struct Sasl {
         bool scram_sha_1 = true;
     } sasl;

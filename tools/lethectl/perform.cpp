@@ -73,7 +73,7 @@ struct Promises {
         if (!opened) return std::unexpected(opened.error());
         ledger = std::move(*opened);
         guard = std::make_unique<retention::ClockGuard>(data, clock, retention::known_time(*ledger, store));
-        auto found = retention::Log::open(data / "log", policy, clock, false);
+        auto found = retention::Log::open(data / "log", policy, clock, retention::Echo::nothing);
         if (!found) return std::unexpected(found.error());
         log = std::move(*found);
         buckets = std::make_unique<retention::Buckets>(

@@ -36,6 +36,7 @@ POLICY = {
 # Tests send in bursts, from one sender, and with many wrong passwords.
 CONFIG = {"limits": {"c2s_bytes_per_second": 0, "stored_per_minute": 0, "letterbox_percent_per_sender": 100,
                      "login_failures_per_network": 0, "login_failures_per_account": 0},
+          "log": {"stderr": True},
           "clock": {"wait_for_sync": False}}  # machines that run tests often have no time service
 
 

@@ -62,6 +62,7 @@ void check_defaults(const Config& c) {
     CHECK(c.node_key.file == "/etc/lethe/node.key");
     CHECK(c.sasl.scram_sha_1);
     CHECK(c.clock.wait_for_sync);
+    CHECK_FALSE(c.log.stderr_everything);
     CHECK(c.limits.stanza_bytes == 262144);
     CHECK(c.limits.unauthenticated_bytes == 65536);
     CHECK(c.limits.depth == 64);
@@ -133,6 +134,8 @@ file = "/root/node.key"
 scram_sha_1 = false
 [clock]
 wait_for_sync = false
+[log]
+stderr = true
 [limits]
 stanza_bytes = 10000
 unauthenticated_bytes = 10000
@@ -162,6 +165,7 @@ sm_unacked = 1
         CHECK(c.node_key.file == "/root/node.key");
         CHECK_FALSE(c.sasl.scram_sha_1);
         CHECK_FALSE(c.clock.wait_for_sync);
+        CHECK(c.log.stderr_everything);
         CHECK(c.limits.stanza_bytes == 10000);
         CHECK(c.limits.unauthenticated_bytes == 10000);
         CHECK(c.limits.depth == 16);

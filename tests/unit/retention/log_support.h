@@ -19,8 +19,8 @@ inline const Address address6{
     .ip = {0x20, 0x01, 0x0d, 0xb8, 0xca, 0xfe, 0xba, 0xbe, 0xde, 0xad, 0, 0, 0, 0, 0, 0x77}, .v6 = true};
 
 inline std::unique_ptr<Log> opened(const std::filesystem::path& directory, const Policy& policy,
-                                   const Clock& clock, bool to_stderr = false) {
-    auto log = Log::open(directory, policy, clock, to_stderr);
+                                   const Clock& clock, Echo echo = Echo::nothing) {
+    auto log = Log::open(directory, policy, clock, echo);
     if (!log) FAIL_CHECK(log.error());
     REQUIRE(log.has_value());
     return std::move(*log);

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "retention/log_events.h"
 #include "retention/log_words.h"
 #include "store/store.h"
 #include "tests/unit/retention/log_support.h"
@@ -77,7 +78,7 @@ TEST_SUITE("retention/log files") {
                                          "\"\naccount = \"" + jids + "\"\npeer = \"" + jids + "\"\n");
             {
                 CapturedStderr captured(dir / "stderr");
-                auto log = opened(dir / "log", policy, clock, true);
+                auto log = opened(dir / "log", policy, clock, Echo::everything);
                 write_all(*log);
             }
             const std::string text = everything(dir / "log");
@@ -135,12 +136,32 @@ TEST_SUITE("retention/log files") {
               "2026-11-22T18:00:00Z storage_alarm problem=full class=archive code=28\n");
     }
 
+    TEST_CASE("alarms alone are echoed if nothing more is asked for, and no alarm has a field for a person") {
+        Directory dir;
+        FakeClock clock;
+        {
+            CapturedStderr captured(dir / "stderr");
+            auto log =
+                opened(dir / "log", with_log("keep = \"24h\"\naddress = \"full\"\naccount = \"full\"\n"),
+                       clock, Echo::alarms);
+            write_all(*log);
+            write_alarm(*log, Buckets::Alarm::key_not_destroyed, {crypto::ClassId::letterbox, 7});
+        }
+        CHECK(contents(dir / "stderr") ==
+              "2026-11-22T18:00:00Z sweep_alarm problem=key_not_destroyed class=letterbox bucket=7\n");
+        CHECK(everything(dir / "log").find("canary-account") != std::string::npos);
+        for (const EventSpec& event : event_table())
+            if (is_alarm(event.event))
+                for (const auto kind : {FieldKind::address, FieldKind::account, FieldKind::peer})
+                    CHECK_FALSE(event.carries(kind));
+    }
+
     TEST_CASE("a log that keeps nothing writes no file and prints nothing") {
         Directory dir;
         FakeClock clock;
         {
             CapturedStderr captured(dir / "stderr");
-            auto log = opened(dir / "log", with_log("keep = \"0\"\n"), clock, true);
+            auto log = opened(dir / "log", with_log("keep = \"0\"\n"), clock, Echo::everything);
             write_all(*log);
             CHECK(log->next_deadline() == store::no_deadline);
             CHECK(log->trouble().lines_lost == 0);

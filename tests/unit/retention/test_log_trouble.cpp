@@ -75,7 +75,7 @@ TEST_SUITE("retention/log files in trouble") {
         int ends[2];
         REQUIRE(::pipe(ends) == 0);
         ::dup2(ends[1], STDERR_FILENO);
-        auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), clock, true);
+        auto log = opened(dir / "log", with_log("keep = \"24h\"\n"), clock, Echo::everything);
         SUBCASE("stopped reading") {
             for (int i = 0; i < 5000; ++i) log->write(Event::login);
             CHECK(everything(dir / "log").size() ==
@@ -122,13 +122,13 @@ TEST_SUITE("retention/log files in trouble") {
         const auto policy = with_log("keep = \"24h\"\n");
         fs::create_directory(dir / "open");
         ::chmod((dir / "open").c_str(), 0750);
-        auto log = Log::open(dir / "open", policy, clock, false);
+        auto log = Log::open(dir / "open", policy, clock, Echo::nothing);
         REQUIRE_FALSE(log.has_value());
         CHECK(log.error() == (dir / "open").string() + " is open to others; run chmod 700 on it");
         std::ofstream(dir / "file") << "x";
-        CHECK_FALSE(Log::open(dir / "file", policy, clock, false).has_value());
-        CHECK_FALSE(Log::open(dir / "missing" / "log", policy, clock, false).has_value());
-        REQUIRE(Log::open(dir / "new", policy, clock, false).has_value());
+        CHECK_FALSE(Log::open(dir / "file", policy, clock, Echo::nothing).has_value());
+        CHECK_FALSE(Log::open(dir / "missing" / "log", policy, clock, Echo::nothing).has_value());
+        REQUIRE(Log::open(dir / "new", policy, clock, Echo::nothing).has_value());
         CHECK(fs::status(dir / "new").permissions() == fs::perms::owner_all);
     }
 }
