@@ -39,7 +39,7 @@ public:
     State state = State::opening;
     bool changing_password = false;
     bool rereading = false;
-    std::uint32_t told = 0; ///< the last announcement of a policy that one of its sessions was sent
+    std::uint32_t told = 0;  ///< the last announcement of a policy that it has, or that is on its way to it
     /// About to be erased or reset: nothing is written under its vault any more. What comes meanwhile waits below, in case it
     /// stays after all (Core::stay); otherwise it goes with the account.
     bool leaving = false;

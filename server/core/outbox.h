@@ -26,11 +26,25 @@ struct Delivery {
     bool taken = false;    ///< some session has it for certain, or it was returned already
 };
 
+/// For what has to be known of one stanza: one of the two is called, once. `lost` may come late, when the
+/// connection is let go.
+struct Receipt {
+    std::function<void()> taken;  ///< acknowledged (XEP-0198), or written if the client does not acknowledge
+    std::function<void()> lost;   ///< went down with its session as far as anybody can know
+    Receipt(std::function<void()> on_taken, std::function<void()> on_lost)
+        : taken(std::move(on_taken)), lost(std::move(on_lost)) {}
+    Receipt(const Receipt&) = delete;
+    ~Receipt() {
+        if (lost) lost();
+    }
+};
+
 struct Outgoing {
     Wire bytes;
     bool stanza = true;                             ///< counted by XEP-0198
     std::shared_ptr<Delivery> delivery = {};        ///< returns to the letterbox if the session is lost
     std::optional<crypto::LogPlace> letterbox = {}; ///< this letterbox entry is deleted once the client has it
+    std::shared_ptr<Receipt> receipt = {};
     bool counted = false;                           ///< sent after <enable/>: taken when acknowledged, else when written
 };
 

@@ -51,6 +51,10 @@ void Session::taken(Outgoing& item) {
         item.delivery->taken = true;
         --item.delivery->pending;
     }
+    if (item.receipt) {
+        item.receipt->lost = {};
+        if (const auto answer = std::exchange(item.receipt->taken, {})) answer();
+    }
     if (on_taken && (item.delivery || item.letterbox)) on_taken(item);
 }
 

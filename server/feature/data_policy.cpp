@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Data policy: what the server says of it in service discovery (XEP-0504 version 0.1.0, see policy_forms.h), and how users learn of
-// a looser one.
+// Data policy: what the server says of it in service discovery (XEP-0504 version 0.1.0, see policy_forms.h),
+// and how users learn of a looser one.
 //
-// At the first available presence of an account's session after an announcement, and at once if one is available already, the account
-// is sent one message from the domain, in the policy's languages. The serial number of what it was told is kept in its sealed record,
-// so it is told once; accounts made after the announcement have it from the start. It is recorded when the message was queued: a
-// client that is lost before it arrives was told as far as a server can know.
+// At the first available presence of an account's session after an announcement, and at once if one is
+// available already, the account is sent one message from the domain, in the policy's languages. The serial
+// number of what it was told is kept in its sealed record, so it is told once; accounts made after the
+// announcement have it from the start. It is recorded when the client has acknowledged the message
+// (XEP-0198), or, without acknowledgements, when it was written; with a session that is lost before, the next
+// login is told.
 #include <unordered_map>
 
 #include "retention/render.h"
@@ -81,6 +83,13 @@ std::uint32_t told_of(const core::Core& core, const crypto::AccountId& id) {
     return record ? record->told : newest;
 }
 
+void record(core::Core& core, const xmpp::BareJid& account, std::uint32_t serial) {
+    core.env.operations.set_told(account, serial, [&core](admin::Outcome outcome) {
+        // Told again at the next login: that is better than not at all.
+        if (!outcome) core.env.log.write(retention::Event::storage_alarm, {retention::Word("told")});
+    });
+}
+
 void tell(core::Core& core, const std::shared_ptr<core::Session>& session) {
     const auto newest = core.env.standing.serial();
     auto& account = session->account();
@@ -88,11 +97,17 @@ void tell(core::Core& core, const std::shared_ptr<core::Session>& session) {
     const auto known = told_of(core, account.id());
     account.told = newest;
     if (known >= newest) return;
-    if (const auto news = core.env.standing.news_since(known)) session->send(message(core, *news, session->jid()).root());
-    core.env.operations.set_told(account.jid, newest, [&core](admin::Outcome outcome) {
-        // Told again at the next login: that is better than not at all.
-        if (!outcome) core.env.log.write(retention::Event::storage_alarm, {retention::Word("told")});
-    });
+    const auto news = core.env.standing.news_since(known);
+    if (!news) return record(core, account.jid, newest);
+    auto receipt =
+        std::make_shared<core::Receipt>([&core, jid = account.jid, newest] { record(core, jid, newest); },
+                                        [weak = std::weak_ptr(session->account_ptr()), known, newest] {
+                                            if (const auto was = weak.lock(); was && was->told == newest)
+                                                was->told = known;
+                                        });
+    session->send(
+        core::Outgoing{.bytes = core::make_wire(xml::serialize(message(core, *news, session->jid()).root())),
+                       .receipt = std::move(receipt)});
 }
 
 }  // namespace

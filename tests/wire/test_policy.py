@@ -190,6 +190,39 @@ class Notice(PolicyCase):
         announced = [line["policy"] for line in ledger.lines((self.server.data / "ledger.jsonl").read_bytes()) if line["event"] == "policy_announced"]
         self.assertEqual([first["announced"]["hash"], shown["announced"]["hash"]], announced)
 
+    def test_it_counts_as_told_when_the_client_has_acknowledged_it(self):
+        account = self.account()
+        self.change({"archive": {"keep": "30d"}})
+        for _ in range(2):
+            client = self.session(account)
+            client.auto_ack = False
+            client.enable_sm()
+            client.sends("<presence/>")
+            until(lambda: self.news(client.collect()), "the news")
+            client.drop()  # without a word of what arrived
+            until(lambda: json.loads(self.server.ctl("status", "--json").stdout)["sessions"] == 0, "the end of the session")
+        client = self.session(account).enable_sm()
+        self.assertEqual(1, len(self.news(client.goes_online())))
+        client.ack()
+        self.settle(client)
+        client.leaves()
+        self.server.restart()
+        self.assertEqual([], self.told_at_login(account))
+
+    def test_two_sessions_are_not_told_at_once_and_the_second_is_if_the_first_is_lost(self):
+        account = self.account()
+        self.change({"archive": {"keep": "30d"}})
+        first, second = self.session(account, "one"), self.session(account, "two")
+        first.auto_ack = False
+        first.enable_sm()
+        first.sends("<presence/>")
+        until(lambda: self.news(first.collect()), "the news")
+        self.assertEqual([], self.news(second.goes_online()))
+        first.drop()
+        until(lambda: any(s.type == "unavailable" for s in second.collect()), "the end of the first session")
+        second.sends("<presence type='unavailable'/>")
+        self.assertEqual(1, len(self.news(second.goes_online())))
+
     def test_an_account_keeps_what_it_was_told_through_a_change_of_its_password(self):
         account = self.account()
         client = self.online(account)
