@@ -135,14 +135,26 @@ void Core::close_if_unused(const std::shared_ptr<Account>& account) {
     if (it != online.end() && it->second == account) online.erase(it);
 }
 
+namespace {
+
+/// Its owner may have blocked the sender since it was sent.
+bool sender_is_blocked(const Account& account, const std::string& stanza) {
+    const auto document = xml::parse(stanza);
+    const auto from = document.root() ? xmpp::Jid::parse(document.root().attr("from")) : std::nullopt;
+    return !from || account.blocks(*from);
+}
+
+}  // namespace
+
 void Core::return_undelivered(Account& account, std::deque<Outgoing> items) {
     for (auto& item : items) {
         if (item.letterbox) {
-            // It still lies in the letterbox; another session that takes messages gets it now, a later one by opening it.
+            // It still lies in the letterbox; another session that takes messages gets it now, a later one by
+            // opening it. Opening also removes what is blocked by then.
             account.in_flight.erase(*item.letterbox);
             const auto other = std::find_if(account.sessions.begin(), account.sessions.end(),
                                             [](const auto& entry) { return entry.second->takes_messages(); });
-            if (other != account.sessions.end()) {
+            if (other != account.sessions.end() && !sender_is_blocked(account, *item.bytes)) {
                 account.in_flight.insert(*item.letterbox);
                 other->second->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
             } else {

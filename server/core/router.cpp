@@ -67,6 +67,25 @@ void copy_to_others(const Passage& p, const Account& account, const crypto::LogE
     copy_received(account, *deliverable(account, entry, p.bytes, false, {}), p.message.attr("type"), taken_by, p.from.get());
 }
 
+Intake::Quota quota_of(const Core& core, const LogWriter& writer) {
+    return {writer.id, writer.period, core.env.policy.letterbox_max_messages,
+            core.env.policy.letterbox_max_bytes};
+}
+
+/// Both bounds of what may wait: the account's whole quota, and the sender's share of it.
+bool may_wait(Core& core, const std::shared_ptr<LogWriter>& writer, const xmpp::BareJid& sender) {
+    return letterbox_has_room(core, writer) &&
+           core.intake.has_share(sender, quota_of(core, *writer), core.env.clock.now());
+}
+
+void keep_waiting(Core& core, Change& change, LogWriter& writer, const xmpp::BareJid& sender,
+                  const crypto::LogEntry& entry) {
+    const auto before = writer.usage[ClassId::letterbox].bytes;
+    keep_in_letterbox(core, change, writer, entry);
+    core.intake.kept(sender, quota_of(core, writer), writer.usage[ClassId::letterbox].bytes - before,
+                     core.env.clock.now());
+}
+
 /// Nobody can take it: vault closed, or open without a session that takes messages.
 bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, const Account* account) {
     if (!p.keep.letterbox) return true;
@@ -75,16 +94,10 @@ bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, const Ac
         if (account) copy_to_others(p, *account, entry);
         return true;
     }
-    const auto& policy = p.core.env.policy;
-    const Intake::Quota quota{writer->id, writer->period, policy.letterbox_max_messages, policy.letterbox_max_bytes};
     const auto sender = p.from->jid().bare();
-    const auto now = p.core.env.clock.now();
-    if (!letterbox_has_room(p.core, writer) || !p.core.intake.has_share(sender, quota, now))
-        return p.refuse({Condition::service_unavailable, quota_is_full});
+    if (!may_wait(p.core, writer, sender)) return p.refuse({Condition::service_unavailable, quota_is_full});
     const auto entry = archive_for_recipient(p, *writer, account);
-    const auto before = writer->usage[ClassId::letterbox].bytes;
-    keep_in_letterbox(p.core, p.change, *writer, entry);
-    p.core.intake.kept(sender, quota, writer->usage[ClassId::letterbox].bytes - before, now);
+    keep_waiting(p.core, p.change, *writer, sender, entry);
     if (account) copy_to_others(p, *account, entry);
     return true;
 }
@@ -209,13 +222,13 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
 
 namespace {
 
-/// A message that was on its way when its receiver's quota filled: the sender is told, if still there. (The archive has it.)
-void bounce(Core& core, const xmpp::Jid& sender, const std::string& stanza) {
+/// A message that was on its way and cannot wait any longer: the sender is told, if still there. (The archive
+/// has it.)
+void bounce(Core& core, const xmpp::Jid& sender, const std::string& stanza, const xmpp::StanzaError& error) {
     const auto account = core.open_vault(sender.bare());
     auto* session = account ? account->session(sender.resource()) : nullptr;
     const auto message = xml::parse(stanza);
-    if (session && message.root())
-        session->send(xmpp::error_reply(message.root(), {Condition::service_unavailable, quota_is_full}).root());
+    if (session && message.root()) session->send(xmpp::error_reply(message.root(), error).root());
 }
 
 }  // namespace
@@ -231,11 +244,15 @@ void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& de
         return;
     }
     delivery->taken = true;  // other sessions that lost it too need not return it once more
-    if (core.logs.stores(ClassId::letterbox) && !letterbox_has_room(core, account.writer))
-        return bounce(core, *peer, delivery->entry.stanza);
+    if (!core.logs.stores(ClassId::letterbox)) return;
+    const auto& entry = delivery->entry;
+    if (!may_wait(core, account.writer, peer->bare()))
+        return bounce(core, *peer, entry.stanza, {Condition::service_unavailable, quota_is_full});
     Change change;
-    keep_in_letterbox(core, change, *account.writer, delivery->entry);
-    if (!change.empty()) core.write(std::move(change), {});
+    keep_waiting(core, change, *account.writer, peer->bare(), entry);
+    core.write(std::move(change), [&core, peer = *peer, stanza = entry.stanza](store::Result result) {
+        if (!result) bounce(core, peer, stanza, {Condition::resource_constraint});
+    });
 }
 
 void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq) {

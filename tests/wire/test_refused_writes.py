@@ -101,6 +101,24 @@ class RefusedWrites(WireCase):
         self.assertEqual(1, len(changed), "its slot and nothing else")
         user.asks_ok("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>")
 
+    def test_a_sender_hears_of_a_message_that_returns_and_cannot_be_stored(self):
+        alice, bob, carol = self.accounts(3)
+        writer = self.session(alice, "w").enable_sm()
+        writer.sends(f"<message to='{carol.jid}' type='chat' id='m0'><body>makes the buckets</body></message>")
+        writer.all_acked()
+        client = self.session(bob, "r")
+        client.auto_ack = False
+        client.enable_sm()
+        client.goes_online()
+        writer.sends(f"<message to='{bob.jid}' type='chat' id='m1'><body>x</body></message>")
+        writer.all_acked()
+        self.assertEqual(["m1"], [s.get("id") for s in client.collect()])
+        buckets = (self.server.data / "buckets" / "letterbox").glob("*.mdb")
+        with self.refusing(*(bucket.relative_to(self.server.data) for bucket in buckets)):
+            client.drop()
+            (error,) = until(lambda: [s for s in writer.collect() if s.type == "error"], "the error")
+        self.assertEqual(("m1", "resource-constraint"), (error.get("id"), error.condition))
+
     def test_what_was_under_way_is_not_lost_when_a_reset_is_refused(self):
         alice, bob, carol = self.accounts(3)
         writer = self.session(alice, "w").enable_sm()
