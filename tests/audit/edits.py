@@ -289,6 +289,29 @@ def a_foreign_row_in_a_public_table(data, random, base):
 
 
 @edit
+def the_policy_that_stands_removed(data, random, base):
+    with Environment(data / "state.mdb") as env:
+        env.txn.delete(b"standing", db=env.table(b"policy"))
+    return {"state.mdb"}
+
+
+@edit
+def the_policy_that_stands_replaced(data, random, base):
+    with Environment(data / "state.mdb") as env:
+        (key, value), = env.rows(b"policy")
+        env.put(b"policy", key, value.replace(b'"24h"', random.choice([b'"25h"', b'"96h"', b'"12h"'])))
+    return {"state.mdb", "ledger.jsonl"}
+
+
+@edit
+def the_policy_that_stands_damaged(data, random, base):
+    with Environment(data / "state.mdb") as env:
+        (key, value), = env.rows(b"policy")
+        env.put(b"policy", key, random.choice([value[:-1], b"", b"\2" + value[1:], value.replace(b"keep", b"kept"), random.randbytes(len(value))]))
+    return {"state.mdb"}
+
+
+@edit
 def a_table_that_is_missing(data, random, base):
     file = some_bucket(data, random)
     with Environment(file) as env:

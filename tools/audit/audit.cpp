@@ -262,8 +262,14 @@ private:
     }
 
     void ledger_end() {
-        if (!ledger_) return;
         traces_.used = (state_ && !state_->high_water.empty()) || !buckets_.empty();
+        const bool none = state_ && state_->inside.state == EnvironmentSeen::State::whole &&
+                          std::ranges::none_of(state_->inside.plain, [](const PlainRow& row) { return row.table == "policy"; });
+        // What was promised would be forgotten with it, and a looser file act at once.
+        if (traces_.used && none && !killed_)
+            report_.findings.add({Check::catalogue, "state.mdb", "table policy", "holds no policy, and a server has stored something here",
+                                  "find out who removed it; the next start takes its policy file without any notice"});
+        if (!ledger_) return;
         traces_.cut_short = report_.live || killed_;
         for (const auto& bucket : buckets_) {
             // A bucket that a wrong clock began in the future is closed when the right one is accepted: its END then lies before its START.
