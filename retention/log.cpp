@@ -84,9 +84,11 @@ struct Log::Impl {
 
     mutable std::mutex mutex;  // guards all that follows
     Rules rules;
+    Keep whole_log;  ///< how long it is kept; events may differ
     std::array<std::size_t, event_count> series_of{};
     std::vector<Series> series;
     std::vector<Kept> files;
+    std::vector<Kept> dying;  ///< a sweep is at them
     std::uint32_t last_number = 0;
     std::uint64_t lines_lost = 0;
 
@@ -151,15 +153,16 @@ struct Log::Impl {
         if (echo == Echo::everything || (echo == Echo::alarms && is_alarm(event))) print_line(line);
     }
 
+    /// What is due, now in `dying`.
     std::vector<Kept> take_due(Time now) {
         const std::lock_guard lock(mutex);
         for (Series& s : series)
             if (now >= s.span.end) s.close();
         const auto due =
             std::partition(files.begin(), files.end(), [now](const Kept& k) { return k.due() > now; });
-        std::vector<Kept> out(due, files.end());
+        dying.assign(due, files.end());
         files.erase(due, files.end());
-        return out;
+        return dying;
     }
 
     /// Nothing is appended to what exists any more. With the mutex held.
@@ -191,6 +194,7 @@ struct Log::Impl {
             close_series();
             series.clear();
             rules = in_force;
+            whole_log = policy.log.keep;
             make_series();
         }
         const Time now = clock->now();
@@ -218,10 +222,11 @@ struct Log::Impl {
         const std::lock_guard alone(maintenance);
         const Time now = clock->now();
         for (Kept& kept : take_due(now)) {
-            if (destroy_log_file(directory, kept.file) == 0) continue;
+            const bool gone = destroy_log_file(directory, kept.file) == 0;
             kept.retry_at = now + retry_after;
             const std::lock_guard lock(mutex);
-            files.push_back(kept);
+            std::erase_if(dying, [&](const Kept& k) { return k.file.number == kept.file.number; });
+            if (!gone) files.push_back(kept);
         }
     }
 };
@@ -240,6 +245,7 @@ std::expected<std::unique_ptr<Log>, std::string> Log::open(const std::filesystem
     impl->clock = &clock;
     impl->echo = echo;
     impl->rules = rules_of(policy);
+    impl->whole_log = policy.log.keep;
     impl->make_series();
     const Time now = clock.now();
     for (const LogFile& file : *found) {
@@ -260,6 +266,19 @@ Time Log::next_deadline() const {
     Time next = store::no_deadline;
     for (const Kept& kept : impl_->files) next = std::min(next, kept.due());
     return next;
+}
+
+Time Log::swept_to() const {
+    const std::lock_guard lock(impl_->mutex);
+    Time first = store::no_deadline;
+    for (const auto* kept : {&impl_->files, &impl_->dying})
+        for (const Kept& k : *kept) first = std::min({first, k.deadline, k.file.span.deadline});
+    return std::min(impl_->clock->now(), first - 1);
+}
+
+Keep Log::keep() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->whole_log;
 }
 
 void Log::sweep() { impl_->sweep(); }

@@ -113,6 +113,9 @@ public:
     /// Earliest deadline of a file, or when a failed destruction is to be tried again; store::no_deadline if
     /// there is none.
     Time next_deadline() const;
+    /// The latest T, at most now, such that no file with DEADLINE <= T exists any more.
+    Time swept_to() const;
+    Keep keep() const;  ///< of the whole log in the policy applied last
     /// Destroys all files that are due. Slow: they are overwritten.
     void sweep();
     /// Another policy is in force: what is written from now on obeys it, in new files. Files that exist are treated as open() treats those of

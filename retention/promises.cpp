@@ -33,14 +33,23 @@ std::optional<LedgerAlarm> ledger_alarm(Buckets::Alarm alarm) {
     return LedgerAlarm(word(alarm));
 }
 
-Time sweep_mark(const Buckets& buckets, crypto::ClassId cls, Time now) {
+namespace {
+
+/// The latest deadline on a grid that is not later than `reached`.
+Time last_deadline(const Keep& keep, Time reached) {
     constexpr Time second = 1'000'000, day = 86'400 * second;
-    const Time reached = std::min(now, buckets.swept_to(cls));
-    const Keep& keep = buckets.keep(cls);
     if (reached <= 0) return 0;
     Time mark = reached - reached % day;
     if (keep.stored() && !keep.unlimited) mark = span_at(keep, reached - keep.micros).deadline;
     return mark - mark % second;
 }
+
+}  // namespace
+
+Time sweep_mark(const Buckets& buckets, crypto::ClassId cls, Time now) {
+    return last_deadline(buckets.keep(cls), std::min(now, buckets.swept_to(cls)));
+}
+
+Time sweep_mark(const Log& log, Time now) { return last_deadline(log.keep(), std::min(now, log.swept_to())); }
 
 }  // namespace lethe::retention

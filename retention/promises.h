@@ -25,5 +25,9 @@ std::optional<LedgerAlarm> ledger_alarm(Buckets::Alarm alarm);
 /// The furthest time that a `swept` line of the class may name now: the latest deadline on the class's grid that has passed, whether or not there was
 /// a bucket. A class without deadlines ("0", "unlimited") has a grid of days. Whole seconds, rounded down; 0 or less: nothing yet.
 Time sweep_mark(const Buckets& buckets, crypto::ClassId cls, Time now);
+/// The same of log files, by the grid of [log] keep.
+Time sweep_mark(const Log& log, Time now);
+/// Their class in the ledger; no class of buckets has that name.
+inline constexpr std::string_view log_class = "log";
 
 }  // namespace lethe::retention

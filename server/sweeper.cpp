@@ -28,8 +28,10 @@ Sweeper::Sweeper(Parts parts)
     : parts_(std::move(parts)), timer_(parts_.io), started_(retention::system_time().since_boot()) {
     look_at_clock();
     // One line a minute over restarts, too.
-    if (const auto last = parts_.ledger.last_time())
-        for (const auto cls : parts_.buckets.classes()) signed_in_[cls] = *last - *last % minute;
+    if (const auto last = parts_.ledger.last_time()) {
+        for (const auto cls : parts_.buckets.classes()) signed_in_[crypto::class_name(cls)] = *last - *last % minute;
+        signed_in_[std::string(retention::log_class)] = *last - *last % minute;
+    }
     if (!waited_) parts_.log.write(Event::clock_alarm, {Word("clock_not_synchronised")});
 }
 
@@ -107,15 +109,17 @@ void Sweeper::sweep_log() {
 }
 
 void Sweeper::sign_sweeps() {
-    const Time now = parts_.guard.latest(), this_minute = now - now % minute;
-    for (const auto cls : parts_.buckets.classes()) {
-        if (const auto last = signed_in_.find(cls); last != signed_in_.end() && last->second == this_minute) continue;
-        const Time mark = retention::sweep_mark(parts_.buckets, cls, now);
-        const std::string name = crypto::class_name(cls);
-        if (mark <= parts_.ledger.swept_to(name).value_or(0)) continue;
-        parts_.ledger.append(retention::Swept{.cls = name, .swept_to = mark, .policy = parts_.policy()});
-        signed_in_[cls] = this_minute;
-    }
+    const Time now = parts_.guard.latest();
+    for (const auto cls : parts_.buckets.classes()) sign_sweep(crypto::class_name(cls), retention::sweep_mark(parts_.buckets, cls, now), now);
+    sign_sweep(std::string(retention::log_class), retention::sweep_mark(parts_.log, now), now);
+}
+
+void Sweeper::sign_sweep(const std::string& cls, Time mark, Time now) {
+    const Time this_minute = now - now % minute;
+    if (const auto last = signed_in_.find(cls); last != signed_in_.end() && last->second == this_minute) return;
+    if (mark <= parts_.ledger.swept_to(cls).value_or(0)) return;
+    parts_.ledger.append(retention::Swept{.cls = cls, .swept_to = mark, .policy = parts_.policy()});
+    signed_in_[cls] = this_minute;
 }
 
 void Sweeper::tend_ledger() {

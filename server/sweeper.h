@@ -62,6 +62,7 @@ private:
     bool may_destroy() const { return waited_ && state_ == retention::ClockState::good; }
     void sweep_buckets();
     void sign_sweeps();
+    void sign_sweep(const std::string& cls, retention::Time mark, retention::Time now);
     void tend_ledger();
     void tend_keys();
     void record_clock();
@@ -74,7 +75,7 @@ private:
     bool record_failed_ = false, ledger_failed_ = false, keys_failed_ = false;  ///< said in the log
     retention::Time started_;     ///< since the machine's start
     retention::Time ledger_asked_ = 0, keys_asked_ = 0;
-    std::map<crypto::ClassId, retention::Time> signed_in_;  ///< the minute of a class's last line
+    std::map<std::string, retention::Time> signed_in_;  ///< the minute of a class's last line
 };
 
 }  // namespace lethe::server

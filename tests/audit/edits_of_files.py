@@ -151,6 +151,17 @@ def a_log_file_past_its_deadline(data, random, base):
 
 
 @edit
+def a_log_file_put_back_after_its_end(data, random, base):
+    """As a copy that somebody had kept: its name says until when it was to be there."""
+    file = some_log(data, random)
+    start, end, deadline, number = file.stem.split("-")
+    by = random.randrange(48, 1000) * HOUR
+    other = file.with_name(f"{int(start) - by}-{int(end) - by}-{int(deadline) - by}-{int(number) + 1000}.log")
+    other.touch(0o600)
+    return {place(data, other)}
+
+
+@edit
 def a_log_file_with_a_later_deadline(data, random, base):
     by = random.randrange(2, 1000) * HOUR
     return rename_log(data, random, lambda s, e, d, n: (s, e, random.choice([d + by, "never"]), n))

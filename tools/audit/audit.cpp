@@ -11,6 +11,7 @@
 
 #include "retention/clock_guard.h"
 #include "retention/ledger_verify.h"
+#include "retention/promises.h"
 #include "store/store.h"
 #include "tools/audit/buckets.h"
 #include "tools/audit/deadlines.h"
@@ -121,11 +122,17 @@ private:
                 small_file(entry);
                 break;
             case Kind::log_file:
-                count(Check::log, check_log_file(tree_, entry, policy_, now_, report_), "lines");
+                log_file(entry);
                 break;
             default:
                 break;
         }
+    }
+
+    void log_file(const Entry& entry) {
+        count(Check::log, check_log_file(tree_, entry, policy_, now_, report_), "lines");
+        if (const auto named = retention::LogFile::parse(entry.path.substr(entry.path.find('/') + 1)))
+            check_swept(retention::log_class, entry.path, named->span, swept_, report_.findings);
     }
 
     /// No account's row in it, and nothing else that does not belong there.

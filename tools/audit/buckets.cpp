@@ -156,11 +156,15 @@ void check_span(const BucketSeen& bucket, const retention::Policy& policy, Prese
     const auto& span = bucket.info->span;
     if (const auto fault = span_fault(span, *keep, now))
         findings.add({Check::deadlines, bucket.entry->path, "", *fault, "start the server, which destroys what is due, or run lethectl sweep"});
-    const auto to = swept.find(std::string(format::class_directory(bucket.entry->cls)));
-    if (to != swept.end() && span.deadline <= to->second)
-        findings.add({Check::ledger, bucket.entry->path, "",
-                      "has the deadline " + to_text(span.deadline) + ", and the ledger says that nothing of its class was left whose deadline is before " +
-                          to_text(to->second), "find out who put it back"});
+    check_swept(format::class_directory(bucket.entry->cls), bucket.entry->path, span, swept, findings);
+}
+
+void check_swept(std::string_view cls, const std::string& place, const store::BucketSpan& span, const SweptTo& swept, Findings& findings) {
+    const auto to = swept.find(cls);
+    if (to == swept.end() || span.deadline > to->second) return;
+    findings.add({Check::ledger, place, "",
+                  "has the deadline " + to_text(span.deadline) + ", and the ledger says that nothing of its class was left whose deadline is before " +
+                      to_text(to->second), "find out who put it back"});
 }
 
 namespace {

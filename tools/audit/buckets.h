@@ -31,6 +31,8 @@ BucketSeen check_bucket(const Entry& entry, EnvironmentSeen inside, Findings& fi
 
 /// A bucket's span against policy, time and ledger.
 void check_span(const BucketSeen& bucket, const retention::Policy& policy, Present now, const SweptTo& swept, Findings& findings);
+/// Something that was to be gone by what the ledger says of its class.
+void check_swept(std::string_view cls, const std::string& place, const store::BucketSpan& span, const SweptTo& swept, Findings& findings);
 /// Buckets against keys, accounts against keys, numbers against the highest ever used. Nothing if the keyring could not be read.
 void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Findings& findings);
 

@@ -242,6 +242,26 @@ TEST_SUITE("retention/promises after a wrong clock") {
 }
 
 TEST_SUITE("retention/what may be signed") {
+    TEST_CASE("the log is swept up to the last deadline of its grid, and not beyond a file that is still there") {
+        Directory dir;
+        FakeClock clock;
+        clock.time = some_hour;
+        const auto log = opened(dir / "log", with_log("keep = \"24h\"\n[log.login]\nkeep = \"1h\"\n"), clock);
+        CHECK(sweep_mark(*log, clock.time) == some_hour);
+        log->write(Event::login);
+        log->write(Event::server_started);
+        clock.time = some_hour + 2 * hour;
+        CHECK(sweep_mark(*log, clock.time) == some_hour);  // the file of an hour was to be gone after one
+        log->sweep();
+        CHECK(sweep_mark(*log, clock.time) == some_hour + 2 * hour);
+        clock.time = some_hour + 30 * hour;
+        CHECK(sweep_mark(*log, clock.time) == some_hour + 23 * hour);
+        log->sweep();
+        CHECK(sweep_mark(*log, clock.time) == some_hour + 30 * hour);
+        log->apply(with_log("keep = \"0\"\n"));
+        CHECK(sweep_mark(*log, clock.time) % day == 0);
+    }
+
     TEST_CASE("a class is swept up to the last deadline of its grid, the same whether there was a bucket or not") {
         for (const bool used : {false, true}) {
             World w(keeps("24h"));

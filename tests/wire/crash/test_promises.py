@@ -289,12 +289,12 @@ class Promises(unittest.TestCase):
         self.assertEqual([], ledger.verify(file.read_bytes(), key))
         report = json.loads(self.server.ctl("ledger", "verify", file, "--key", key, "--json").stdout)
         self.assertTrue(report["holds"])
-        self.assertEqual(set(CLASSES), set(report["swept_to"]))
+        self.assertEqual({*CLASSES, "log"}, set(report["swept_to"]))
         self.assertEqual(3, len(self.events("clock_accepted")))
         self.assertEqual(7, len(self.events("server_start")))
         words = {line["word"] for line in self.events("alarm")}
         self.assertEqual({"clock_went_back", "clock_jumped", "key_not_destroyed", "ledger_delayed"}, words - {"file_not_removed", "deadline_not_recorded"})
-        for name in CLASSES:
+        for name in (*CLASSES, "log"):
             minutes = [line["time"] for line in self.events("swept") if line["class"] == name]
             self.assertTrue(minutes)
             self.assertLessEqual(max(minutes.count(minute) for minute in minutes), 2, "at most one a minute, and one that was held back")
