@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t piece = 1 << 20;
 constexpr std::size_t around = 1 << 16;  // of a run is looked at to judge it: as long as a policy file is
+constexpr std::uint64_t most_index =
+    512;  // a page's head and its table of rows, which grow over what stood there before
 constexpr std::uint64_t smallest_page = 4096;  // edges of larger pages are edges of these
 
 bool printable(std::uint8_t byte) { return byte >= 0x20 && byte < 0x7f; }
@@ -38,10 +40,10 @@ bool begins_policy_line(std::string_view line) {
 }  // namespace
 
 bool may_be_policy(ByteView bytes, std::size_t at, std::uint64_t page) {
-    const auto at_edge = [&](std::size_t i) { return (page + i) % smallest_page == 0; };
+    const auto in_page = [&](std::size_t i) { return (page + i) % smallest_page; };
     std::size_t begin = at;
-    while (begin > 0 && of_text(bytes[begin - 1]) && bytes[begin - 1] != '\n' && !at_edge(begin)) --begin;
-    if (begin == 0 || at_edge(begin)) return true;
+    while (begin > 0 && of_text(bytes[begin - 1]) && bytes[begin - 1] != '\n' && in_page(begin) != 0) --begin;
+    if (begin == 0 || in_page(begin) < most_index) return true;
     std::size_t first = begin, last = at;
     while (first > 0 && of_text(bytes[first - 1])) --first;
     while (last < bytes.size() && of_text(bytes[last])) ++last;
