@@ -1,96 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A policy that changes while people rely on it: what acts at once, what waits for its notice, who is told, and what a restart finds."""
-import base64
 import contextlib
 import hashlib
 import json
-import os
-import signal
 import tomllib
 
-from lethe_test import WireCase, archive, ledger, main
-from lethe_test.template import ready_server
+from lethe_test import archive, ledger, main
+from lethe_test.policy import BASE, PolicyCase, XML_LANG
 from lethe_test.waiting import until
-
-INFO = "http://jabber.org/protocol/disco#info"
-DATA_POLICY, FIGURES, CONTACTS = "urn:xmpp:data-policy:0", "urn:x-lethe:policy:0", "http://jabber.org/network/serverinfo"
-XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-BASE = {"archive": {"keep": "7d"}, "letterbox": {"keep": "7d"}, "change": {"notice": "1h"}, "service": {"languages": ["en", "de"]}}
-
-
-class PolicyCase(WireCase):
-    """A server of its own for each test: its policy does not stay what it was."""
-
-    policy = BASE
-
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
-
-    def setUp(self):
-        super().setUp()
-        self.server, self.pool = ready_server(self.policy, self.config)
-        self.addCleanup(self.server.remove)
-        type(self)._extra = iter(range(1000))
-        self.server.start()
-        until(lambda: self.server.ctl("policy", "show", expect=None).returncode == 0, "the first standing")
-
-    def tearDown(self):
-        super().tearDown()
-        self.server.stop()
-
-    # What is in force ------------------------------------------------------------------------------------------------
-
-    def show(self):
-        return json.loads(self.server.ctl("policy", "show", "--json").stdout)
-
-    def file(self):
-        return (self.server.config_dir / "policy.toml").read_text()
-
-    def sighup(self):
-        os.kill(self.server.pid, signal.SIGHUP)
-
-    def change(self, policy):
-        """Writes the file, sends SIGHUP, and waits until the server has made something of it."""
-        before = self.show()
-        self.server.set_policy(policy)
-        self.sighup()
-        return until(lambda: (lambda now: now if now != before else None)(self.show()), "an answer to SIGHUP")
-
-    def forms(self, client):
-        answer = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
-        out = {}
-        for form in answer.findall("{jabber:x:data}x"):
-            self.assertEqual("result", form.get("type"))
-            fields = {f.get("var"): (f.get("type"), [v.text or "" for v in f.findall("{jabber:x:data}value")]) for f in form}
-            self.assertEqual("hidden", fields["FORM_TYPE"][0])
-            out[fields.pop("FORM_TYPE")[1][0]] = fields
-        return out
-
-    def value(self, client, var, form=FIGURES):
-        fields = self.forms(client)[form]
-        return fields[var][1][0] if var in fields else None
-
-    # Who is told -----------------------------------------------------------------------------------------------------
-
-    def news(self, stanzas):
-        return [s for s in stanzas if s.name == "message" and s.get("from") == self.server.domain]
-
-    def told_at_login(self, account):
-        return self.news(self.logs_in_for(account))
-
-    def assert_news(self, stanza, *words):
-        self.assertEqual("normal", stanza.type)
-        bodies = {b.get(XML_LANG): b.text for b in stanza.element.findall("{jabber:client}body")}
-        self.assertEqual({"en", "de"}, set(bodies))
-        self.assertEqual({"en", "de"}, {s.get(XML_LANG) for s in stanza.element.findall("{jabber:client}subject")})
-        for body in bodies.values():
-            for word in (*words, "archive.keep", "mailto:admin@localhost.example", self.server.domain):
-                self.assertIn(word, body)
 
 
 class Notice(PolicyCase):
@@ -451,60 +368,6 @@ class Stored(PolicyCase):
             with contextlib.suppress(FileNotFoundError):  # its time had come
                 text += file.read_text()
         return text
-
-
-class Published(PolicyCase):
-    policy = {**BASE, "service": {"languages": ["en", "de"], "terms_url": "https://chat.example/terms"},
-              "archive": {"keep": "90min", "choices": ["1h", "0"]}, "log": {"keep": "24h"}}
-
-    def test_the_data_policy_form_has_every_field_and_its_type(self):
-        client = self.session(self.account())
-        fields = self.forms(client)[DATA_POLICY]
-        expected = {"auth_data": ("list-single", ["hidden"]), "data_transmission": ("list-single", ["encrypted"]),
-                    "data_retention": ("text-single", ["168"]), "data_deletion": ("boolean", ["false"]),
-                    "encryption_at_rest": ("boolean", ["true"]), "tos": ("text-single", ["https://chat.example/terms"]),
-                    "data_export": ("boolean", ["false"]), "access_policy": ("list-multi", ["admins"]), "full_erasure": ("boolean", ["true"]),
-                    "backup_frequency": ("text-single", ["0"]), "backup_retention": ("text-single", ["0"])}
-        for var, told in expected.items():
-            self.assertEqual(told, fields[var], var)
-        self.assertEqual(set(expected) | {"encryption_algorithm", "extra_info"}, set(fields))
-        self.assertIn("TLS", fields["encryption_algorithm"][1][0])
-        self.assertEqual("text-multi", fields["extra_info"][0])
-        self.change({"archive": {"keep": "unlimited"}})
-
-    def test_the_figures_of_each_class_and_the_contact(self):
-        forms = self.forms(self.session(self.account()))
-        figures = {var: values for var, (_, values) in forms[FIGURES].items()}
-        self.assertEqual((["90min"], ["1h", "0"], ["7d"], ["1000"], ["90d"], ["1d"], ["none"], ["1h"]),
-                         tuple(figures[v] for v in ("archive", "archive-choices", "letterbox", "letterbox-max-messages", "subscriptions", "log", "log-address", "notice")))
-        self.assertEqual([self.show()["in_force"]["hash"]], figures["policy"])
-        self.assertEqual(["mailto:admin@localhost.example"], forms[CONTACTS]["admin-addresses"][1])
-
-    def test_the_capabilities_hash_follows_the_policy(self):
-        client = self.session(self.account())
-        seen = set()
-        for keep in (None, "1h", "30min"):
-            if keep:
-                self.change({"archive": {"keep": keep, "choices": []}})
-            fresh = self.client(self.account())
-            fresh.secure()
-            fresh.authenticate()
-            told = fresh.features.child("c", "http://jabber.org/protocol/caps").get("ver")
-            answer = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
-            self.assertEqual(told, capabilities(answer))
-            seen.add(told)
-        self.assertEqual(3, len(seen))
-
-
-def capabilities(answer):
-    """XEP-0115 5.1, by hand."""
-    text = "".join(sorted("/".join((i.get("category"), i.get("type"), i.get(XML_LANG, ""), i.get("name", ""))) + "<" for i in answer.findall(f"{{{INFO}}}identity")))
-    text += "".join(sorted(f.get("var") + "<" for f in answer.findall(f"{{{INFO}}}feature")))
-    forms = []
-    for form in answer.findall("{jabber:x:data}x"):
-        fields = {f.get("var"): sorted(v.text or "" for v in f.findall("{jabber:x:data}value")) for f in form}
-        forms.append("".join(fields.pop("FORM_TYPE")) + "<" + "".join(var + "<" + "".join(v + "<" for v in fields[var]) for var in sorted(fields)))
-    return base64.b64encode(hashlib.sha1((text + "".join(sorted(forms))).encode()).digest()).decode()
 
 
 if __name__ == "__main__":
