@@ -44,6 +44,7 @@ void LiveControl::sweep_extra() {
 
 void LiveControl::status_extra(admin::Facts& facts) {
     facts.emplace_back("sessions", static_cast<std::int64_t>(core_.session_count()));
+    facts.emplace_back("sessions_hibernating", static_cast<std::int64_t>(core_.hibernating_count()));
     facts.emplace_back("accounts_online", static_cast<std::int64_t>(core_.online.size()));
     const auto trouble = trouble_();
     facts.emplace_back("policy_file", trouble.policy.empty() ? "good" : trouble.policy);

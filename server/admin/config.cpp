@@ -130,6 +130,17 @@ void read_rate(Section& s, Config::Limits& limits) {
                 "this is too slow for a login; write 0 (unlimited) or at least " + std::to_string(slowest));
 }
 
+void read_resume(Section& s, Config::Limits& limits) {
+    const auto span = s.keep("resume");
+    if (!span) return;
+    constexpr std::int64_t second = 1'000'000, day = 24 * 60 * 60;
+    // Memory of who is not there: bounded in time, and nobody's phone is out of reach for so long without a new login.
+    if (span->unlimited || span->micros > day * second)
+        s.error("resume", "a session that hibernates keeps its account's vault open; write at most \"24h\", for example \"10min\", or \"0\" for never");
+    else
+        limits.resume_seconds = static_cast<std::uint32_t>(span->micros / second);
+}
+
 // The low end is what an ordinary client or RFC 6120 (10000 bytes) needs, the high end what a mistyped digit
 // must not pass.
 void read_limits(Section s, Config::Limits& limits) {
@@ -151,6 +162,9 @@ void read_limits(Section s, Config::Limits& limits) {
     read_number(s, "queue_bytes", limits.queue_bytes, 65536, 1024 * mebibyte);
     read_number(s, "sm_unacked", limits.sm_unacked, 1, 1'000'000);
     read_number(s, "stall_seconds", limits.stall_seconds, 1, 3600);
+    read_resume(s, limits);
+    read_number(s, "ping_seconds", limits.ping_seconds, 0, 86400);
+    read_number(s, "answer_seconds", limits.answer_seconds, 1, 3600);
     if (limits.unauthenticated_bytes > limits.stanza_bytes)
         s.error(
             "unauthenticated_bytes is larger than stanza_bytes; strangers must not be allowed more than "
@@ -160,7 +174,6 @@ void read_limits(Section s, Config::Limits& limits) {
             "queue_bytes is smaller than stanza_bytes, so the largest stanza could never be delivered; make "
             "it larger");
     refuse(s, "s2s_bytes_per_second", "federation");
-    refuse(s, "resume", "resuming streams");
 }
 
 void read_all(Section root, Config& config) {

@@ -73,6 +73,9 @@ struct Config {
         std::int64_t handshake_seconds = 30;             ///< from accept to a bound session
         std::size_t queue_bytes = std::size_t{4} << 20;  ///< waiting to be written to one connection
         unsigned sm_unacked = 1000;  ///< stanzas a client may leave unacknowledged (XEP-0198) for stall_seconds
+        std::uint32_t resume_seconds = 600;  ///< a lost session may be resumed for so long (XEP-0198); 0 = never
+        std::int64_t ping_seconds = 300;     ///< a client that says nothing for so long is pinged (XEP-0199); 0 = never
+        std::int64_t answer_seconds = 60;    ///< and has lost its connection if nothing is heard for so long after
         std::int64_t stall_seconds = 30;  ///< while more waits for it, a client may take or acknowledge nothing for so long
     } limits;
 };

@@ -19,6 +19,14 @@ bool Account::archives(const xmpp::Jid& peer) const {
     return archiving.wants(peer, contact && contact->listed);
 }
 
+std::vector<std::shared_ptr<Session>> Account::takers() const {
+    std::vector<std::shared_ptr<Session>> out;
+    for (const auto& [_, session] : sessions)
+        if (session->takes_messages()) out.push_back(session);
+    std::stable_partition(out.begin(), out.end(), [](const auto& session) { return !session->hibernating(); });
+    return out;
+}
+
 bool Account::shows_presence_to(const xmpp::BareJid& other) const {
     return other == jid || roster.subscription(other).from;
 }

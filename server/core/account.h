@@ -58,6 +58,7 @@ public:
     bool draining = false;
     std::set<crypto::LogPlace> in_flight;       ///< entries sent to some session and not known to have arrived
     std::set<crypto::LogPlace> returned;        ///< of those, what a lost session left and nobody was sent since
+    std::set<crypto::LogPlace> taken;           ///< while it is being emptied: what arrived somewhere since the page at hand was read
     bool start_over = false;                    ///< something returned: whoever empties the letterbox has passed it
     std::optional<crypto::LogPlace> applied;    ///< subscription entries up to here are in the roster
     std::optional<crypto::LogPlace> delivered;  ///< letterbox entries up to here reached a client, all of them
@@ -65,6 +66,8 @@ public:
     const crypto::AccountId& id() const { return vault->account(); }
     Session* session(const std::string& resource) const;
     bool takes_messages() const;  ///< some session does
+    /// The sessions that do, connected ones first.
+    std::vector<std::shared_ptr<Session>> takers() const;
     /// Never the user's own sessions: they could not be unblocked from anywhere.
     bool blocks(const xmpp::Jid& other) const { return other.bare() != jid && blocklist.blocks(other); }
     /// A message exchanged with this address is to be archived.

@@ -29,12 +29,12 @@ bool copied(const xml::Element& message, bool receiving) {
     return false;
 }
 
-void send_copy(Session& session, std::string_view direction, const std::string& message, std::string_view type) {
+void send_copy(Session& session, std::string_view direction, const Copy& copy, DeferredKind kind) {
     std::string out = "<message from='" + xml::escape(session.jid().bare().to_string()) + "' to='" + xml::escape(session.jid().to_string()) + "'";
-    if (!type.empty()) out.append(" type='").append(xml::escape(type)).append("'");
+    if (!copy.type.empty()) out.append(" type='").append(xml::escape(copy.type)).append("'");
     out.append("><").append(direction).append(" xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>");
-    out.append(as_forwarded(message)).append("</forwarded></").append(direction).append("></message>");
-    session.send(std::move(out));
+    out.append(as_forwarded(*copy.message)).append("</forwarded></").append(direction).append("></message>");
+    session.send_message({.bytes = make_wire(std::move(out)), .delivery = copy.delivery}, copy.peer, copy.state, kind);
 }
 
 }  // namespace
@@ -42,18 +42,23 @@ void send_copy(Session& session, std::string_view direction, const std::string& 
 bool copied_to_sender(const xml::Element& message) { return copied(message, false); }
 bool copied_to_receiver(const xml::Element& message) { return copied(message, true); }
 
-void copy_received(const Account& account, const std::string& message, std::string_view type, const std::vector<const Session*>& taken_by,
-                   const Session* sender) {
+Sessions copied_to(const Account& account, const Sessions& taken_by, const Session& sender) {
+    Sessions out;
     for (const auto& [_, session] : account.sessions) {
-        if (!session->carbons || session->ended || session.get() == sender || std::ranges::count(taken_by, session.get()) > 0) continue;
+        if (!session->carbons || session->ended || session.get() == &sender || std::ranges::count(taken_by, session) > 0) continue;
         const bool gets_it_later = taken_by.empty() && (!session->presence || session->presence->priority >= 0);
-        if (!gets_it_later) send_copy(*session, "received", message, type);
+        if (!gets_it_later) out.push_back(session);
     }
+    return out;
 }
 
-void copy_sent(const Session& sender, const std::string& message, std::string_view type) {
+void copy_received(const Sessions& sessions, const Copy& copy) {
+    for (const auto& session : sessions) send_copy(*session, "received", copy, DeferredKind::chat_state);
+}
+
+void copy_sent(const Session& sender, const Copy& copy) {
     for (const auto& [_, session] : sender.account().sessions)
-        if (session->carbons && !session->ended && session.get() != &sender) send_copy(*session, "sent", message, type);
+        if (session->carbons && !session->ended && session.get() != &sender) send_copy(*session, "sent", copy, DeferredKind::own_chat_state);
 }
 
 }  // namespace lethe::core

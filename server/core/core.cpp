@@ -87,8 +87,10 @@ void Core::begin_session(const std::shared_ptr<Session>& session) {
 void Core::end_session(const std::shared_ptr<Session>& session) {
     if (session->ended) return;
     auto account = session->account_ptr();
+    session->expiry.reset();
     session_unavailable(*this, *session);
     session->end();
+    if (session->resumption) departed.remember(account->jid, session->resumption->id, session->handled());
     // A session that took over the resource keeps its place.
     if (account->session(session->jid().resource()) == session.get()) account->sessions.erase(session->jid().resource());
     put_back(account, session->take_unconfirmed());
@@ -96,15 +98,18 @@ void Core::end_session(const std::shared_ptr<Session>& session) {
     close_if_unused(account);
 }
 
-void Core::reclaim(const std::shared_ptr<Session>& session) {
+void Core::reclaim(const std::shared_ptr<Session>& session, Outbox& outbox) {
+    session->left_behind(outbox);
     if (session->ended) put_back(session->account_ptr(), session->take_unconfirmed());
+    else if (session->hibernating()) keep_what_only_sleepers_have(*this, session->account(), session->unconfirmed_deliveries());
 }
 
 void Core::put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items) {
     const auto open = open_vault(was->jid);
     auto& now = open ? *open : *was;
     // Closed and opened again meanwhile: what lies in the letterbox has been found there.
-    if (&now != was.get()) std::erase_if(items, [](const Outgoing& item) { return item.letterbox.has_value(); });
+    if (&now != was.get())
+        std::erase_if(items, [](const Outgoing& item) { return item.letterbox || (item.delivery && item.delivery->kept); });
     if (!now.leaving) return return_undelivered(now, std::move(items));
     std::move(items.begin(), items.end(), std::back_inserter(now.kept_back));
 }
@@ -147,24 +152,41 @@ bool sender_is_blocked(const Account& account, const std::string& stanza) {
 }  // namespace
 
 void Core::return_undelivered(Account& account, std::deque<Outgoing> items) {
+    std::vector<std::shared_ptr<Delivery>> asleep;
     for (auto& item : items) {
-        if (item.letterbox) {
-            // It still lies in the letterbox; another session that takes messages gets it now, a later one by
-            // opening it. Opening also removes what is blocked by then.
-            account.in_flight.erase(*item.letterbox);
-            const auto other = std::find_if(account.sessions.begin(), account.sessions.end(),
-                                            [](const auto& entry) { return entry.second->takes_messages(); });
-            if (other != account.sessions.end() && !sender_is_blocked(account, *item.bytes)) {
-                account.in_flight.insert(*item.letterbox);
-                other->second->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
-            } else {
-                account.returned.insert(*item.letterbox);
-                account.start_over = true;
-            }
-        } else if (item.delivery && !item.delivery->taken && item.delivery->pending == 0) {
-            redeliver(*this, account, item.delivery);
-        }
+        if (item.letterbox) return_to_letterbox(account, item);
+        else if (!item.delivery) refuse_unanswered(item);
+        else if (item.delivery->only_asleep()) asleep.push_back(item.delivery);
+        else if (!item.delivery->taken && item.delivery->pending == 0) redeliver(*this, account, item.delivery);
     }
+    keep_what_only_sleepers_have(*this, account, asleep);
+}
+
+/// It still lies in the letterbox; another session that takes messages gets it now, a later one by opening it. Opening also removes what
+/// is blocked by then.
+void Core::return_to_letterbox(Account& account, const Outgoing& item) {
+    account.in_flight.erase(*item.letterbox);
+    const auto others = account.takers();
+    if (!others.empty() && !sender_is_blocked(account, *item.bytes)) {
+        account.in_flight.insert(*item.letterbox);
+        others.front()->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
+    } else {
+        account.returned.insert(*item.letterbox);
+        account.start_over = true;
+    }
+}
+
+/// RFC 6120 8.2.3: a request is answered, also when who should have answered it is gone.
+void Core::refuse_unanswered(const Outgoing& item) {
+    if (!item.bytes->starts_with("<iq")) return;
+    const auto document = xml::parse(*item.bytes);
+    const auto iq = document.root();
+    if (!iq || (iq.attr("type") != "get" && iq.attr("type") != "set")) return;
+    const auto from = xmpp::Jid::parse(iq.attr("from"));
+    if (!from || !is_local(*from) || from->is_bare()) return;
+    const auto asking = open_vault(from->bare());
+    auto* session = asking ? asking->session(from->resource()) : nullptr;
+    if (session) session->send(xmpp::error_reply(iq, {xmpp::Condition::service_unavailable}).root());
 }
 
 void Core::end_sessions(const xmpp::BareJid& jid, xmpp::StreamCondition condition, std::string text, const Session* except) {
@@ -178,6 +200,14 @@ void Core::end_sessions(const xmpp::BareJid& jid, xmpp::StreamCondition conditio
         session->kick(condition, text);
         end_session(session);
     }
+}
+
+std::size_t Core::hibernating_count() const {
+    std::size_t count = 0;
+    for (const auto& [_, account] : online)
+        count += static_cast<std::size_t>(
+            std::count_if(account->sessions.begin(), account->sessions.end(), [](const auto& entry) { return entry.second->hibernating(); }));
+    return count;
 }
 
 std::size_t Core::session_count() const {

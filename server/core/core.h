@@ -17,6 +17,7 @@
 #include "server/admin/operations.h"
 #include "server/core/account.h"
 #include "server/core/feature.h"
+#include "server/core/hibernation.h"
 #include "server/core/intake.h"
 #include "server/core/logs.h"
 #include "server/core/session.h"
@@ -48,6 +49,7 @@ public:
     const xmpp::BareJid domain;
     Logs logs;
     Intake intake;
+    Departed departed;  ///< sessions that could have been resumed
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening
 
@@ -70,8 +72,8 @@ public:
     void begin_session(const std::shared_ptr<Session>& session);
     /// Unavailable presence, return of what never arrived, and the vault closes with the last one. Idempotent.
     void end_session(const std::shared_ptr<Session>& session);
-    /// After a write failed: what it took with it goes where the rest of the session's unconfirmed stanzas went.
-    void reclaim(const std::shared_ptr<Session>& session);
+    /// After a write failed: what is left in the outbox goes where the rest of the session's unconfirmed stanzas went.
+    void reclaim(const std::shared_ptr<Session>& session, Outbox& outbox);
     /// The account was to be erased or reset (Account::leaving) and the disk refused: what waited meanwhile is done now.
     void stay(const std::shared_ptr<Account>& account);
     /// Closes the vault if no session uses it (a bind that was given up).
@@ -79,12 +81,15 @@ public:
     /// Ends every session of an account with a stream error, except one.
     void end_sessions(const xmpp::BareJid& jid, xmpp::StreamCondition condition, std::string text, const Session* except = nullptr);
     std::size_t session_count() const;
+    std::size_t hibernating_count() const;
 
 private:
     std::shared_ptr<Session> handling_;  ///< whose stanza is being handled, during handle() only
     void postpone(const std::shared_ptr<Session>& session, const xml::Element& stanza);
     void put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items);
     void return_undelivered(Account& account, std::deque<Outgoing> items);
+    void return_to_letterbox(Account& account, const Outgoing& item);
+    void refuse_unanswered(const Outgoing& item);
 };
 
 }  // namespace lethe::core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/core/feature.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -28,6 +29,33 @@ FeatureTable::FeatureTable(std::vector<Feature> features) : features_(std::move(
 const IqHandler* FeatureTable::find(std::string_view type, std::string_view ns, std::string_view name, Where where) const {
     const auto it = handlers_.find(handler_key(type, ns, name, where));
     return it == handlers_.end() ? nullptr : it->second;
+}
+
+const NonzaHandler* FeatureTable::find_nonza(std::string_view ns, std::string_view name) const {
+    for (const auto& feature : features_)
+        for (const auto& nonza : feature.nonzas)
+            if (nonza.ns == ns && nonza.name == name) return &nonza;
+    return nullptr;
+}
+
+std::string FeatureTable::stream_features() const {
+    std::string all;
+    for (const auto& feature : features_) all += feature.stream_feature;
+    return all;
+}
+
+void FeatureTable::connected(Core& core, const std::shared_ptr<Session>& session) const {
+    for (const auto& feature : features_)
+        if (feature.session_connected) feature.session_connected(core, session);
+}
+
+void FeatureTable::waits(Core& core, const xmpp::BareJid& owner, const xml::Element& stanza) const {
+    for (const auto& feature : features_)
+        if (feature.stanza_waits) feature.stanza_waits(core, owner, stanza);
+}
+
+bool FeatureTable::anybody_waits() const {
+    return std::ranges::any_of(features_, [](const auto& feature) { return bool(feature.stanza_waits); });
 }
 
 Responder::Responder(std::shared_ptr<Session> session, const xml::Element& iq)

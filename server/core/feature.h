@@ -57,14 +57,27 @@ struct DiscoNode {
     std::function<bool(const Request&, xml::Element query)> info, items;
 };
 
+/// An element of a bound stream that is no stanza. Handled in its place among the stanzas, not counted by XEP-0198.
+struct NonzaHandler {
+    std::string_view ns, name;
+    std::function<void(Core&, const std::shared_ptr<Session>&, const xml::Element&)> handle;
+};
+
 struct Feature {
     std::string_view name;                               ///< file name, and the XEP in the header comment there
     std::vector<std::string_view> server_features = {};  ///< disco#info of the domain
     std::vector<std::string_view> account_features = {}; ///< disco#info of the user's bare JID
     std::vector<IqHandler> iq = {};
     std::vector<DiscoNode> nodes = {};
+    /// Offered with the stream's features after authentication: elements, serialised.
+    std::string_view stream_feature = {};
+    std::vector<NonzaHandler> nonzas = {};
     /// After the first available presence of a session.
     std::function<void(Core&, const std::shared_ptr<Session>&)> session_available = {};
+    /// A client is connected again: its session was bound, or resumed.
+    std::function<void(Core&, const std::shared_ptr<Session>&)> session_connected = {};
+    /// A stanza for a local account waits: no session took the message, or only sessions that hibernate were sent the message or request.
+    std::function<void(Core&, const xmpp::BareJid&, const xml::Element&)> stanza_waits = {};
 };
 
 /// All features; a second handler for the same payload is a programming error and aborts at start.
@@ -74,6 +87,14 @@ public:
     const std::vector<Feature>& all() const { return features_; }
     /// Null if nobody handles it.
     const IqHandler* find(std::string_view type, std::string_view ns, std::string_view name, Where where) const;
+    const NonzaHandler* find_nonza(std::string_view ns, std::string_view name) const;
+    /// What all features offer with the stream's.
+    std::string stream_features() const;
+
+    // The hooks of all features, in the order of the table.
+    void connected(Core& core, const std::shared_ptr<Session>& session) const;
+    void waits(Core& core, const xmpp::BareJid& owner, const xml::Element& stanza) const;
+    bool anybody_waits() const;  ///< somebody wants to hear of stanzas that wait
 
 private:
     std::vector<Feature> features_;

@@ -54,10 +54,10 @@ bool has_room(const Core& core, const Session& session) {
     return session.queued_bytes() <= core.env.config.limits.queue_bytes / 4 && !session.should_wait_for_acknowledgement();
 }
 
-/// The session that drains: any that could take messages but for the letterbox.
+/// The session that drains: any that could take messages but for the letterbox. One that hibernates goes on when it is resumed.
 std::shared_ptr<Session> waiting_session(const Account& account) {
     for (const auto& [_, session] : account.sessions)
-        if (session->presence && session->presence->priority >= 0 && !session->ended) return session;
+        if (session->presence && session->presence->priority >= 0 && !session->ended && !session->hibernating()) return session;
     return nullptr;
 }
 
@@ -68,7 +68,7 @@ void drop_blocked(Core& core, Account& account, Change& change, const LogItem& i
 
 /// Sends one entry, or drops it if its sender is blocked.
 void send_entry(Core& core, Account& account, Session& session, const LogItem& item) {
-    if (account.in_flight.contains(item.place)) return;
+    if (account.in_flight.contains(item.place) || account.taken.contains(item.place)) return;
     const auto peer = xmpp::Jid::parse(item.entry.peer);
     if (!peer || account.blocks(*peer)) {
         Change change;
@@ -102,18 +102,35 @@ asio::awaitable<LogPage> read_page(Core& core, std::shared_ptr<Account> account,
     co_return page;
 }
 
-/// If the session ends in the middle, the letterbox is read again for the rest.
+asio::awaitable<void> wait_for_progress(Core& core, std::shared_ptr<Session> session) {
+    // Shared with the callback, which may come after this coroutine has gone on.
+    const auto timer = std::make_shared<asio::steady_timer>(core.env.io);
+    if (session->hibernating()) timer->expires_at(asio::steady_timer::time_point::max());
+    else timer->expires_after(std::chrono::seconds(core.env.config.limits.stall_seconds));
+    session->on_progress([timer] { timer->cancel(); });
+    std::error_code woken;
+    auto token = asio::redirect_error(asio::use_awaitable, woken);
+    auto waiting = timer->async_wait(token);
+    co_await std::move(waiting);
+    if (woken || session->ended || has_room(core, *session)) co_return;
+    // A session that takes nothing for so long is given up: the account's others wait for it.
+    session->kick(xmpp::StreamCondition::connection_timeout, "Nothing was read or acknowledged for too long");
+}
+
+/// If the session ends or loses its connection in the middle, the letterbox is read again for the rest.
 asio::awaitable<void> send_entries(Core& core, std::shared_ptr<Account> account, std::shared_ptr<Session> receiver, std::vector<LogItem> items) {
     for (const auto& item : items) {
-        if (receiver->ended) {
+        if (receiver->ended || receiver->hibernating()) {
             account->start_over = true;
             co_return;
         }
         send_entry(core, *account, *receiver, item);
         if (has_room(core, *receiver)) continue;
         receiver->request_acknowledgement();
-        auto waiting = wait_for_room(core, receiver);
-        co_await std::move(waiting);
+        while (!receiver->ended && !receiver->hibernating() && !has_room(core, *receiver)) {
+            auto waiting = wait_for_progress(core, receiver);
+            co_await std::move(waiting);
+        }
     }
     receiver->request_acknowledgement();
 }
@@ -121,19 +138,25 @@ asio::awaitable<void> send_entries(Core& core, std::shared_ptr<Account> account,
 asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
     auto position = account->delivered;
     account->start_over = false;
+    bool emptied = false;
     while (waiting_session(*account)) {
         const auto appended = account->writer->usage[ClassId::letterbox].appended;
+        account->taken.clear();
         co_await core.barrier();
         auto reading = read_page(core, account, position);
         LogPage page = co_await std::move(reading);
-        if (page.failed) break;
-        // Entries sent to a session that ended meanwhile come again.
+        if (page.failed) {
+            emptied = true;  // of what can be read
+            break;
+        }
+        // Entries that a session was not sent after all come again.
         if (std::exchange(account->start_over, false)) {
             position = account->delivered;
             continue;
         }
         if (page.items.empty() && page.ended && account->writer->usage[ClassId::letterbox].appended == appended) {
             account->returned.clear();  // what was not found again is past its time
+            emptied = true;
             break;
         }
         if (page.reached.front()) position = page.reached.front();
@@ -143,28 +166,11 @@ asio::awaitable<void> drain(Core& core, std::shared_ptr<Account> account) {
         co_await std::move(sending);
     }
     account->draining = false;
+    account->taken.clear();
     const auto sessions = account->sessions;
     for (const auto& [_, session] : sessions) {
-        if (session->presence && session->presence->priority >= 0) session->live = true;
+        if (session->presence && session->presence->priority >= 0 && (emptied || !session->hibernating())) session->live = true;
         if (std::exchange(session->opening, false) && session->on_opened) session->on_opened();
-    }
-}
-
-}  // namespace
-
-asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
-    // Shared with the callback, which may come after this coroutine has gone on.
-    const auto timer = std::make_shared<asio::steady_timer>(core.env.io);
-    while (!session->ended && !has_room(core, *session)) {
-        timer->expires_after(std::chrono::seconds(core.env.config.limits.stall_seconds));
-        session->on_progress([timer] { timer->cancel(); });
-        std::error_code woken;
-        auto token = asio::redirect_error(asio::use_awaitable, woken);
-        auto waiting = timer->async_wait(token);
-        co_await std::move(waiting);
-        if (woken || session->ended || has_room(core, *session)) continue;
-        // A session that takes nothing for so long is given up: the account's others wait for it.
-        session->kick(xmpp::StreamCondition::connection_timeout, "Nothing was read or acknowledged for too long");
     }
 }
 
@@ -178,8 +184,28 @@ bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer) {
     return usage.entries < core.env.policy.letterbox_max_messages && usage.bytes < core.env.policy.letterbox_max_bytes;
 }
 
-void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const crypto::LogEntry& entry) {
-    core.logs.append(change, writer, ClassId::letterbox, entry);
+Intake::Quota quota_of(const Core& core, const LogWriter& writer) {
+    return {writer.id, writer.period, core.env.policy.letterbox_max_messages, core.env.policy.letterbox_max_bytes};
+}
+
+}  // namespace
+
+asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session) {
+    while (!session->ended && (session->hibernating() || !has_room(core, *session))) {
+        auto waiting = wait_for_progress(core, session);
+        co_await std::move(waiting);
+    }
+}
+
+bool may_wait(Core& core, const std::shared_ptr<LogWriter>& writer, const xmpp::BareJid& sender) {
+    return letterbox_has_room(core, writer) && core.intake.has_share(sender, quota_of(core, *writer), core.env.clock.now());
+}
+
+std::optional<crypto::LogPlace> keep_waiting(Core& core, Change& change, LogWriter& writer, const xmpp::BareJid& sender, const crypto::LogEntry& entry) {
+    const auto before = writer.usage[ClassId::letterbox].bytes;
+    const auto place = core.logs.append(change, writer, ClassId::letterbox, entry);
+    core.intake.kept(sender, quota_of(core, writer), writer.usage[ClassId::letterbox].bytes - before, core.env.clock.now());
+    return place;
 }
 
 void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
@@ -195,17 +221,20 @@ void open_letterbox(Core& core, const std::shared_ptr<Session>& session) {
 }
 
 void letterbox_taken(Core& core, Account& account, const Outgoing& item) {
-    if (!item.letterbox) return;
-    account.in_flight.erase(*item.letterbox);
+    const auto place = item.delivery && item.delivery->kept ? item.delivery->kept : item.letterbox;
+    if (!place) return;
+    account.in_flight.erase(*place);
+    if (account.draining) account.taken.insert(*place);
     if (account.leaving) return account.taken_late.push_back(item);
+    if (item.delivery) item.delivery->kept.reset();
     Change change;
-    core.logs.erase(change, *account.writer, *item.letterbox);
+    core.logs.erase(change, *account.writer, *place);
     // The cursor passes nothing that another session was sent and may yet lose.
-    const auto waits = [&](const std::set<crypto::LogPlace>& places) { return !places.empty() && *places.begin() < *item.letterbox; };
+    const auto waits = [&](const std::set<crypto::LogPlace>& places) { return !places.empty() && *places.begin() < *place; };
     const bool first = !waits(account.in_flight) && !waits(account.returned);
-    if (first && (!account.delivered || *account.delivered < *item.letterbox)) {
-        account.delivered = item.letterbox;
-        put_cursor(change, *account.vault, "delivered", *item.letterbox);
+    if (first && (!account.delivered || *account.delivered < *place)) {
+        account.delivered = place;
+        put_cursor(change, *account.vault, "delivered", *place);
     }
     core.write(std::move(change), {});
 }

@@ -15,18 +15,19 @@ namespace lethe::core {
 
 class Core;
 
-/// Stages a letterbox entry. False: the quota is full and the sender gets service-unavailable.
-[[nodiscard]] bool letterbox_has_room(Core& core, const std::shared_ptr<LogWriter>& writer);
-void keep_in_letterbox(Core& core, Change& change, LogWriter& writer, const crypto::LogEntry& entry);
+/// Both bounds of what may wait for an account: its whole quota, and the sender's share of it. False: the sender gets service-unavailable.
+[[nodiscard]] bool may_wait(Core& core, const std::shared_ptr<LogWriter>& writer, const xmpp::BareJid& sender);
+/// Stages a letterbox entry and counts it for the sender's share. Answers where it lies then; empty if the policy stores nothing there.
+std::optional<crypto::LogPlace> keep_waiting(Core& core, Change& change, LogWriter& writer, const xmpp::BareJid& sender, const crypto::LogEntry& entry);
 
 /// The session can take messages from now on: empties the letterbox into it, then sets Session::live.
 void open_letterbox(Core& core, const std::shared_ptr<Session>& session);
 
 /// Resumes when the session's queue has room for much more, or it ended or is about to. A session that takes nothing for
-/// limits.stall_seconds is ended.
+/// limits.stall_seconds is given up. While it hibernates this waits.
 asio::awaitable<void> wait_for_room(Core& core, std::shared_ptr<Session> session);
 
-/// Something reached a client: deletes the letterbox entry it came from.
+/// Something reached a client: deletes the letterbox entry it came from or was kept in.
 void letterbox_taken(Core& core, Account& account, const Outgoing& item);
 
 /// Serialised message with stanza-id, and with delay unless it is being delivered as it arrives.

@@ -20,8 +20,7 @@ MessageType message_type(const xml::Element& message) {
 
 Keeping keeping(const xml::Element& message) {
     const auto type = message_type(message);
-    if (type != MessageType::normal && type != MessageType::chat) return {};
-    bool content = false, store = false, no_store = false, no_permanent_store = false;
+    bool content = false, chat_state = false, store = false, no_store = false, no_permanent_store = false;
     for (const auto child : message.children()) {
         const auto space = child.ns();
         if (space == ns::hints) {
@@ -30,12 +29,22 @@ Keeping keeping(const xml::Element& message) {
             no_permanent_store |= child.name() == "no-permanent-store";
             continue;
         }
+        chat_state |= space == ns::chatstates;
         if (space == ns::chatstates || space == ns::sid || space == ns::delay) continue;
         if (child.is("thread", ns::client)) continue;
         content = true;
     }
+    const bool only_chat_state = chat_state && !content && type != MessageType::error;
+    if (type != MessageType::normal && type != MessageType::chat) return {.chat_state = only_chat_state};
     const bool worth = (content || store) && !no_store;
-    return {.letterbox = worth, .archive = worth && !no_permanent_store};
+    return {.letterbox = worth, .archive = worth && !no_permanent_store, .chat_state = only_chat_state && !worth};
+}
+
+ChatState chat_state(const xml::Element& message, const Keeping& keeping) {
+    if (keeping.chat_state) return ChatState::told;
+    for (const auto child : message.children())
+        if (child.ns() == ns::chatstates || child.is("body", ns::client)) return ChatState::over;
+    return ChatState::untouched;
 }
 
 void remove_forged_ids(xml::Element message, std::string_view domain) {

@@ -17,8 +17,17 @@ MessageType message_type(const xml::Element& message);  ///< unknown and absent 
 struct Keeping {
     bool letterbox = false;  ///< RFC 6121 8.5.2.2, XEP-0160, XEP-0334
     bool archive = false;    ///< XEP-0313 section 5.1, XEP-0334
+    bool chat_state = false; ///< XEP-0085, and nothing else: worth little to a client that nobody looks at
 };
 Keeping keeping(const xml::Element& message);
+
+/// What a message means for chat states (XEP-0085) of its sender that a client nobody looks at was not sent yet.
+enum class ChatState {
+    untouched,
+    told,  ///< it is one, and nothing else
+    over   ///< they are not true any more
+};
+ChatState chat_state(const xml::Element& message, const Keeping& keeping);
 
 /// Removes stanza-id elements that claim to be ours (XEP-0359 section 5): by `domain` or any address at it.
 void remove_forged_ids(xml::Element message, std::string_view domain);

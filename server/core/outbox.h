@@ -23,7 +23,10 @@ inline Wire make_wire(std::string bytes) { return std::make_shared<const std::st
 struct Delivery {
     crypto::LogEntry entry;
     unsigned pending = 0;  ///< sessions that were sent it and have neither acknowledged it nor ended
+    unsigned asleep = 0;   ///< of those, how many hibernate
     bool taken = false;    ///< some session has it for certain, or it was returned already
+    std::optional<crypto::LogPlace> kept = {};  ///< it lies in the letterbox too, until some session has it: only hibernating ones were sent it
+    bool only_asleep() const { return !taken && pending > 0 && pending == asleep; }
 };
 
 /// For what has to be known of one stanza: one of the two is called, once. `lost` may come late, when the

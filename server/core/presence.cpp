@@ -27,7 +27,7 @@ void to_contact(Core& core, const Wire& presence, const xmpp::FullJid& from, con
     if (!account || account->blocks(xmpp::Jid(from))) return;
     const auto wire = addressed(presence, contact.to_string());
     for (const auto& [_, session] : account->sessions)
-        if (session->presence && session->jid() != from) session->send(wire);
+        if (session->presence && session->jid() != from) session->send_deferrable(wire, xmpp::Jid(from), DeferredKind::presence);
 }
 
 /// RFC 6121 4.3: what the contact's server answers to a probe of ours. Local contacts only; closed vaults stay silent.
@@ -36,7 +36,7 @@ void probe(Core& core, Session& asking, const xmpp::BareJid& contact) {
     if (!account || account->blocks(xmpp::Jid(asking.jid())) || !account->shows_presence_to(asking.jid().bare())) return;
     for (const auto& [_, session] : account->sessions)
         if (session->presence && session.get() != &asking)
-            asking.send(addressed(session->presence->stanza, asking.jid().to_string()));
+            asking.send_deferrable(addressed(session->presence->stanza, asking.jid().to_string()), xmpp::Jid(session->jid()), DeferredKind::presence);
 }
 
 /// To whom the session had sent directed presence.
@@ -46,14 +46,18 @@ void to_directed(Core& core, const Session& session, const xmpp::Jid& to, const 
     if (!account || account->blocks(xmpp::Jid(session.jid()))) return;
     for (const auto& [resource, target] : account->sessions)
         if (to.is_bare() ? target->presence.has_value() : resource == to.resource())
-            target->send(addressed(presence, to.to_string()));
+            target->send_deferrable(addressed(presence, to.to_string()), xmpp::Jid(session.jid()), DeferredKind::presence);
 }
 
 void broadcast(Core& core, Session& session, const Wire& presence) {
     auto& account = session.account();
     const auto own = addressed(presence, account.jid.to_string());
-    for (const auto& [_, other] : account.sessions)
-        if (other->presence) other->send(own);  // RFC 6121 4.2.2: to all of the user's own resources, this one included
+    // RFC 6121 4.2.2: to all of the user's own resources, this one included, whose client waits for it.
+    for (const auto& [_, other] : account.sessions) {
+        if (!other->presence) continue;
+        if (other.get() == &session) other->send(own);
+        else other->send_deferrable(own, xmpp::Jid(session.jid()), DeferredKind::presence);
+    }
     for (const auto& [contact, item] : account.roster.items())
         if (item.subscription.from && contact != account.jid && !account.blocks(xmpp::Jid(contact)))
             to_contact(core, presence, session.jid(), contact);
@@ -120,12 +124,16 @@ void directed(Core& core, const std::shared_ptr<Session>& session, const xmpp::J
     const auto account = core.open_vault(to.bare());
     if (!account || account->blocks(xmpp::Jid(session->jid()))) return;
     const auto wire = make_wire(xml::serialize(stanza));
+    const auto send = [&](Session& target) {
+        if (stanza.attr("type") == "error") target.send(wire);
+        else target.send_deferrable(wire, xmpp::Jid(session->jid()), DeferredKind::presence);
+    };
     if (!to.is_bare()) {
-        if (auto* target = account->session(to.resource())) target->send(wire);
+        if (auto* target = account->session(to.resource())) send(*target);
         return;
     }
     for (const auto& [_, target] : account->sessions)
-        if (target->presence) target->send(wire);
+        if (target->presence) send(*target);
 }
 
 /// The contact's side of a subscription stanza, vault open.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/core/router.h"
 
+#include <algorithm>
+
 #include "server/core/carbons.h"
 #include "server/core/core.h"
 #include "server/core/letterbox.h"
@@ -26,6 +28,7 @@ struct Passage {
     bool copied_to_sender, copied_to_receiver;  ///< XEP-0280
     std::string bytes = {};  ///< serialised once, before any stanza-id
     Change change = {};
+    std::function<void()> undo = {};  ///< if the change cannot be stored
 
     bool refuse(xmpp::StanzaError error) const {
         if (type != MessageType::error) from->send(xmpp::error_reply(message, error).root());
@@ -50,7 +53,9 @@ void finish_for_sender(Passage& p) {
     const bool kept = p.keep.archive && account.archives(p.to);
     auto entry = kept ? entry_of(p, *account.writer, true, false) : crypto::LogEntry{};
     if (kept) entry.archived = p.core.logs.archive(p.change, *account.writer, entry);
-    if (p.copied_to_sender && account.sessions.size() > 1) copy_sent(*p.from, *deliverable(account, entry, p.bytes, false, {}), p.message.attr("type"));
+    if (!p.copied_to_sender || account.sessions.size() <= 1) return;
+    const auto wire = deliverable(account, entry, p.bytes, false, {});
+    copy_sent(*p.from, {wire, p.message.attr("type"), p.to, chat_state(p.message, p.keep)});
 }
 
 /// `account` is null while the vault is closed.
@@ -60,45 +65,46 @@ crypto::LogEntry archive_for_recipient(Passage& p, LogWriter& writer, const Acco
     return entry;
 }
 
-void copy_to_others(const Passage& p, const Account& account, const crypto::LogEntry& entry, const std::vector<std::shared_ptr<Session>>& takers = {}) {
-    if (!p.copied_to_receiver || account.sessions.size() <= takers.size()) return;
-    std::vector<const Session*> taken_by;
-    for (const auto& session : takers) taken_by.push_back(session.get());
-    copy_received(account, *deliverable(account, entry, p.bytes, false, {}), p.message.attr("type"), taken_by, p.from.get());
+struct Kept {
+    crypto::LogEntry entry;
+    std::optional<crypto::LogPlace> place;  ///< in the letterbox; empty if the policy stores nothing there
+};
+
+/// Into letterbox and archive; empty if the quota is full, which the sender was told. Precondition: it is to be kept.
+std::optional<Kept> keep(Passage& p, const std::shared_ptr<LogWriter>& writer, const Account* account) {
+    if (!p.core.logs.stores(ClassId::letterbox)) return Kept{archive_for_recipient(p, *writer, account), {}};
+    const auto sender = p.from->jid().bare();
+    if (!may_wait(p.core, writer, sender)) {
+        p.refuse({Condition::service_unavailable, quota_is_full});
+        return std::nullopt;
+    }
+    Kept kept{archive_for_recipient(p, *writer, account), {}};
+    kept.place = keep_waiting(p.core, p.change, *writer, sender, kept.entry);
+    return kept;
 }
 
-Intake::Quota quota_of(const Core& core, const LogWriter& writer) {
-    return {writer.id, writer.period, core.env.policy.letterbox_max_messages,
-            core.env.policy.letterbox_max_bytes};
+Sessions copied_to_others(const Passage& p, const Account& account, const Sessions& sessions) {
+    if (!p.copied_to_receiver || account.sessions.size() <= sessions.size()) return {};
+    return copied_to(account, sessions, *p.from);
 }
 
-/// Both bounds of what may wait: the account's whole quota, and the sender's share of it.
-bool may_wait(Core& core, const std::shared_ptr<LogWriter>& writer, const xmpp::BareJid& sender) {
-    return letterbox_has_room(core, writer) &&
-           core.intake.has_share(sender, quota_of(core, *writer), core.env.clock.now());
-}
-
-void keep_waiting(Core& core, Change& change, LogWriter& writer, const xmpp::BareJid& sender,
-                  const crypto::LogEntry& entry) {
-    const auto before = writer.usage[ClassId::letterbox].bytes;
-    keep_in_letterbox(core, change, writer, entry);
-    core.intake.kept(sender, quota_of(core, writer), writer.usage[ClassId::letterbox].bytes - before,
-                     core.env.clock.now());
+/// To `sessions`, and copies to `others`.
+void send(const Passage& p, const Account& account, const Sessions& sessions, const Sessions& others, const crypto::LogEntry& entry,
+          const std::shared_ptr<Delivery>& delivery = {}) {
+    const auto wire = deliverable(account, entry, p.bytes, false, {});
+    const auto state = chat_state(p.message, p.keep);
+    const xmpp::Jid peer(p.from->jid());
+    for (const auto& session : sessions) session->send_message({.bytes = wire, .delivery = delivery}, peer, state);
+    copy_received(others, {wire, p.message.attr("type"), peer, state, delivery});
 }
 
 /// Nobody can take it: vault closed, or open without a session that takes messages.
 bool to_letterbox(Passage& p, const std::shared_ptr<LogWriter>& writer, const Account* account) {
     if (!p.keep.letterbox) return true;
-    if (!p.core.logs.stores(ClassId::letterbox)) {
-        const auto entry = archive_for_recipient(p, *writer, account);
-        if (account) copy_to_others(p, *account, entry);
-        return true;
-    }
-    const auto sender = p.from->jid().bare();
-    if (!may_wait(p.core, writer, sender)) return p.refuse({Condition::service_unavailable, quota_is_full});
-    const auto entry = archive_for_recipient(p, *writer, account);
-    keep_waiting(p.core, p.change, *writer, sender, entry);
-    if (account) copy_to_others(p, *account, entry);
+    const auto kept = keep(p, writer, account);
+    if (!kept) return false;
+    if (account) send(p, *account, {}, copied_to_others(p, *account, {}), kept->entry);
+    p.core.features.waits(p.core, p.to.bare(), p.message);
     return true;
 }
 
@@ -110,40 +116,56 @@ bool admitted(Passage& p, const Account* account) {
     return p.core.intake.may_send(sender, p.core.env.clock.now()) || p.refuse({Condition::service_unavailable, quota_is_full});
 }
 
-void to_sessions(Passage& p, Account& account, const std::vector<std::shared_ptr<Session>>& sessions) {
-    auto entry = p.keep.letterbox ? archive_for_recipient(p, *account.writer, &account) : crypto::LogEntry{};
-    const auto wire = deliverable(account, entry, p.bytes, false, {});
-    copy_to_others(p, account, entry, sessions);
+/// Only sessions that hibernate would take it or get a copy: it waits in their queues and, if it is to be kept, in the letterbox.
+bool to_sleepers(Passage& p, Account& account, const Sessions& sessions, const Sessions& others) {
     std::shared_ptr<Delivery> delivery;
-    if (p.keep.letterbox) delivery = std::make_shared<Delivery>(Delivery{std::move(entry)});
-    for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
+    if (p.keep.letterbox) {
+        auto kept = keep(p, account.writer, &account);
+        if (!kept) return false;
+        delivery = std::make_shared<Delivery>(Delivery{.entry = std::move(kept->entry), .kept = kept->place});
+    }
+    if (delivery && delivery->kept) {
+        account.in_flight.insert(*delivery->kept);
+        // Its sender is told, so nobody needs to return it.
+        p.undo = [account = account.shared_from_this(), delivery] {
+            if (delivery->kept) not_kept(*account, *delivery);
+            delivery->taken = true;
+        };
+    }
+    send(p, account, sessions, others, delivery ? delivery->entry : crypto::LogEntry{}, delivery);
+    if (!p.keep.chat_state) p.core.features.waits(p.core, account.jid, p.message);
+    return true;
 }
 
-std::vector<std::shared_ptr<Session>> takers(const Account& account) {
-    std::vector<std::shared_ptr<Session>> out;
-    for (const auto& [_, session] : account.sessions)
-        if (session->takes_messages()) out.push_back(session);
-    return out;
+/// False if the sender was told that it cannot be kept. Precondition: there are sessions.
+bool to_sessions(Passage& p, Account& account, const Sessions& sessions) {
+    const auto others = copied_to_others(p, account, sessions);
+    const auto asleep = [](const auto& session) { return session->hibernating(); };
+    if (std::ranges::all_of(sessions, asleep) && std::ranges::all_of(others, asleep)) return to_sleepers(p, account, sessions, others);
+    if (!p.keep.letterbox) {
+        send(p, account, sessions, others, {});
+        return true;
+    }
+    const auto delivery = std::make_shared<Delivery>(Delivery{archive_for_recipient(p, *account.writer, &account)});
+    send(p, account, sessions, others, delivery->entry, delivery);
+    return true;
 }
 
 /// RFC 6121 8.5.2: to the bare JID of an account with an open vault.
 bool to_open_account(Passage& p, Account& account) {
-    const auto sessions = takers(account);
+    const auto sessions = account.takers();
     const bool keepable = p.type == MessageType::chat || p.type == MessageType::normal;
     if (sessions.empty()) return keepable ? to_letterbox(p, account.writer, &account) : true;
-    to_sessions(p, account, sessions);
-    return true;
+    return to_sessions(p, account, sessions);
 }
 
-/// RFC 6121 8.5.3: to a full JID. True if a session with that resource took it.
-bool to_resource(Passage& p, Account& account) {
+/// RFC 6121 8.5.3: the session of a full JID, if it takes this one.
+std::shared_ptr<Session> resource_of(const Passage& p, const Account& account) {
     auto* session = account.session(p.to.resource());
-    if (!session || session->ended) return false;
-    // A session that still gets its letterbox must not be overtaken by what is storable.
-    const bool empties = account.draining && session->presence && session->presence->priority >= 0 && !session->live;
-    if (empties && p.keep.letterbox) return false;
-    to_sessions(p, account, {session->shared_from_this()});
-    return true;
+    if (!session || session->ended) return nullptr;
+    // A session that still gets its letterbox, or will when it is resumed, must not be overtaken by what is storable.
+    const bool empties = session->presence && session->presence->priority >= 0 && !session->live;
+    return empties && p.keep.letterbox ? nullptr : session->shared_from_this();
 }
 
 bool expects_groupchat(const Account* account, const Passage& p) {
@@ -167,7 +189,8 @@ bool deliver(Passage& p) {
     }
     if (!admitted(p, account.get())) return false;
     if (account->blocks(xmpp::Jid(p.from->jid()))) return true;
-    if (!p.to.is_bare() && to_resource(p, *account)) return true;
+    if (!p.to.is_bare())
+        if (const auto session = resource_of(p, *account)) return to_sessions(p, *account, {session});
     if (p.type == MessageType::error || (!p.to.is_bare() && !keepable)) return true;
     return to_open_account(p, *account);
 }
@@ -182,6 +205,7 @@ void iq_to_full(Core& core, const std::shared_ptr<Session>& from, xml::Element i
     const auto account = core.open_vault(to.bare());
     auto* session = account ? account->session(to.resource()) : nullptr;
     const bool allowed = session && !account->blocks(xmpp::Jid(from->jid())) && (!request || may_ask(*account, *session, *from));
+    if (allowed && session->hibernating()) core.features.waits(core, to.bare(), iq);
     if (allowed) return session->send(iq);
     if (request) from->send(xmpp::error_reply(iq, {Condition::service_unavailable}).root());
 }
@@ -217,7 +241,11 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     p.bytes = xml::serialize(message);
     if (!deliver(p)) return;
     finish_for_sender(p);
-    if (!p.change.empty()) core.write(std::move(p.change), core.failure_reply(message));
+    if (p.change.empty()) return;
+    core.write(std::move(p.change), [undo = std::move(p.undo), reply = core.failure_reply(message)](store::Result result) {
+        if (!result && undo) undo();
+        if (reply) reply(result);
+    });
 }
 
 namespace {
@@ -236,14 +264,21 @@ void bounce(Core& core, const xmpp::Jid& sender, const std::string& stanza, cons
 void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& delivery) {
     // Its owner may have blocked the sender since it was sent the first time.
     const auto peer = xmpp::Jid::parse(delivery->entry.peer);
-    if (!peer || account.blocks(*peer)) return;
-    const auto sessions = takers(account);
-    if (!sessions.empty()) {
+    const bool blocked = !peer || account.blocks(*peer);
+    if (blocked && !delivery->kept) return;
+    const auto sessions = account.takers();
+    if (!sessions.empty() && !blocked) {
         const auto wire = deliverable(account, delivery->entry, delivery->entry.stanza, true, core.domain.domain());
         for (const auto& session : sessions) session->send({.bytes = wire, .delivery = delivery});
-        return;
+        return keep_what_only_sleepers_have(core, account, {delivery});
     }
     delivery->taken = true;  // other sessions that lost it too need not return it once more
+    if (delivery->kept) {
+        account.in_flight.erase(*delivery->kept);
+        account.returned.insert(*delivery->kept);
+        account.start_over = true;
+        return;
+    }
     if (!core.logs.stores(ClassId::letterbox)) return;
     const auto& entry = delivery->entry;
     if (!may_wait(core, account.writer, peer->bare()))

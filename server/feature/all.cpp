@@ -4,7 +4,7 @@
 namespace lethe::feature {
 
 core::FeatureTable all() {
-    return core::FeatureTable({archive(), archive_preferences(), blocking(), carbons(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
+    return core::FeatureTable({archive(), archive_preferences(), blocking(), carbons(), client_state(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
                                roster(), uptime(), version()});
 }
 

@@ -11,6 +11,7 @@ core::Feature archive();         // XEP-0313
 core::Feature archive_preferences();  // XEP-0441
 core::Feature blocking();        // XEP-0191
 core::Feature carbons();         // XEP-0280
+core::Feature client_state();    // XEP-0352
 core::Feature commands();        // XEP-0050
 core::Feature data_policy();     // XEP-0504
 core::Feature disco();           // XEP-0030

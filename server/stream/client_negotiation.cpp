@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7, XEP-0198 acknowledgements).
-#include <array>
-#include <charconv>
-
-#include "crypto/hex.h"
+// What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7).
 #include "server/stream/client_stream.h"
+#include "server/stream/random_hex.h"
+#include "server/stream/stream_management.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::stream {
@@ -13,12 +11,6 @@ namespace ns = xmpp::ns;
 using xmpp::StreamCondition;
 
 constexpr unsigned login_attempts = 5;
-
-std::string random_name() {
-    std::array<std::uint8_t, 8> bytes;
-    crypto::random_bytes(bytes);
-    return crypto::to_hex(bytes);
-}
 
 std::string sasl_element(std::string_view name, std::string_view content) {
     std::string out = "<";
@@ -53,7 +45,7 @@ asio::awaitable<void> ClientStream::process() {
         if (std::holds_alternative<StreamEnd>(input)) {
             serve_held();
             if (session_) service_.core.end_session(session_);
-            if (state_ != State::closing) begin_closing();
+            if (state_ != State::closing) begin_closing(Session::ends);
             break;
         }
         auto document = std::move(std::get<xml::Document>(input));
@@ -82,7 +74,7 @@ asio::awaitable<void> ClientStream::process() {
 void ClientStream::open_reply() {
     if (std::exchange(replied_, true)) return;
     push("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" +
-         random_name() + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
+         random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
 }
 
 void ClientStream::on_header(const xml::StreamHeader& header) {
@@ -126,7 +118,7 @@ std::string ClientStream::features() const {
     }
     if (state_ == State::authenticated)
         out += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"
-               "<sub xmlns='urn:xmpp:features:pre-approval'/>" + service_.caps;
+               "<sub xmlns='urn:xmpp:features:pre-approval'/>" + service_.core.features.stream_features() + service_.caps;
     const auto bytes = state_ == State::authenticated ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
     out += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(bytes) + "</max-bytes></limits>";
     return out + "</stream:features>";
@@ -183,11 +175,14 @@ asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
         co_return;
     }
     if (root.is("resume", ns::sm)) {
-        push("<failed xmlns='urn:xmpp:sm:3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+        auto operation = resume(std::move(document));
+        const auto answer = co_await std::move(operation);
+        if (state_ != State::closing) push(answer);
+        if (state_ == State::bound) session_->resend();
         co_return;
     }
     if (root.ns() == ns::sm) {
-        push("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+        push(management_failed("unexpected-request"));
         co_return;
     }
     finish(StreamCondition::not_authorized, "Bind a resource first");
@@ -202,7 +197,7 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
         co_return;
     }
     auto wanted = iq.first_child().child("resource", ns::bind).text();
-    if (wanted.empty()) wanted = random_name();
+    if (wanted.empty()) wanted = random_hex(8);
     const auto jid = xmpp::FullJid::make(proof_->account, wanted);
     if (!jid) {
         refuse({xmpp::Condition::bad_request, "The resource is not allowed."});
@@ -222,13 +217,31 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     }
     auto* old = account->session(jid->resource());
     const auto replaced = old ? old->shared_from_this() : nullptr;
-    if (!replaced && account->sessions.size() >= limits_.sessions_per_account) {
+    const bool full = !replaced && account->sessions.size() >= limits_.sessions_per_account;
+    const auto sleeper = full ? core::first_to_expire(*account) : nullptr;
+    if (full && !sleeper) {
         refuse({xmpp::Condition::resource_constraint, "Too many sessions of this account."});
         co_return;
     }
-    session_ = std::make_shared<core::Session>(*jid, account, outbox_,
-                                               core::Session::Unacknowledged{limits_.sm_unacked, limits_.queue_bytes,
-                                                                             std::chrono::seconds(limits_.stall_seconds)});
+    const auto session = std::make_shared<core::Session>(*jid, account, outbox_,
+                                                         core::Session::Unacknowledged{limits_.sm_unacked, limits_.queue_bytes,
+                                                                                       std::chrono::seconds(limits_.stall_seconds)});
+    service_.core.begin_session(session);
+    if (sleeper) service_.core.end_session(sleeper);
+    if (replaced) {
+        // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
+        // after the new session has begun, so that the vault stays open.
+        replaced->kick(StreamCondition::conflict, "Replaced by a new session");
+        service_.core.end_session(replaced);
+    }
+    enter(session);
+    auto reply = xmpp::result_reply(iq);
+    reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
+    push(xml::serialize(reply.root()), true);
+}
+
+void ClientStream::enter(std::shared_ptr<core::Session> session) {
+    session_ = std::move(session);
     session_->on_kick = [weak = weak_from_this()](StreamCondition condition, std::string text) {
         const auto self = weak.lock();
         if (self) self->finish(condition, text);
@@ -236,19 +249,14 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     session_->on_opened = [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->release_held();
     };
-    service_.core.begin_session(session_);
-    if (replaced) {
-        // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
-        // after the new session has begun, so that the vault stays open.
-        replaced->kick(StreamCondition::conflict, "Replaced by a new session");
-        service_.core.end_session(replaced);
-    }
+    session_->on_taken_over = [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->hand_over();
+    };
     vault_.reset();
     state_ = State::bound;
+    heard_at_ = std::chrono::steady_clock::now();
     deadline_.cancel();
-    auto reply = xmpp::result_reply(iq);
-    reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
-    push(xml::serialize(reply.root()), true);
+    service_.core.features.connected(service_.core, session_);
 }
 
 bool ClientStream::hold_back(xml::Document& document) {
@@ -289,7 +297,8 @@ void ClientStream::serve_held() {
 
 void ClientStream::on_bound(xml::Document document) {
     auto root = document.root();
-    if (root.ns() == ns::sm) return on_acknowledgement(root);
+    if (root.ns() == ns::sm) return on_management(root);
+    if (const auto* nonza = service_.core.features.find_nonza(root.ns(), root.name())) return nonza->handle(service_.core, session_, root);
     const bool stanza = root.ns() == ns::client && (root.name() == "message" || root.name() == "presence" || root.name() == "iq");
     if (!stanza) return finish(StreamCondition::unsupported_stanza_type);
     if (root.has_attr("from")) {
@@ -298,26 +307,6 @@ void ClientStream::on_bound(xml::Document document) {
             return finish(StreamCondition::invalid_from);
     }
     service_.core.handle(session_, std::move(document));
-}
-
-void ClientStream::on_acknowledgement(const xml::Element& element) {
-    if (element.name() == "enable") {
-        if (session_->acknowledging())
-            return push("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
-        push("<enabled xmlns='urn:xmpp:sm:3'/>");
-        return session_->enable_acknowledgements();
-    }
-    if (!session_->acknowledging()) return finish(StreamCondition::unsupported_stanza_type);
-    if (element.name() == "r") return session_->acknowledgement_requested();
-    if (element.name() == "a") {
-        const auto text = element.attr("h");
-        std::uint32_t h = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), h);
-        if (error != std::errc() || end != text.data() + text.size()) return finish(StreamCondition::bad_format);
-        if (!session_->acknowledged(h)) finish(StreamCondition::undefined_condition, "You acknowledged more stanzas than were sent");
-        return;
-    }
-    finish(StreamCondition::unsupported_stanza_type);
 }
 
 }  // namespace lethe::stream

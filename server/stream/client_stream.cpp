@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/feature/ping.h"
+
 namespace lethe::stream {
 namespace {
 
@@ -72,8 +74,7 @@ void ClientStream::start(std::function<void()> on_end) {
         self->wake_.cancel();
         self->state_ = State::closing;
         self->deadline_.cancel();
-        if (self->session_) self->service_.core.end_session(self->session_);
-        if (self->session_) self->session_->on_kick = nullptr;
+        if (self->session_) self->lose();
         if (self->on_end_) std::exchange(self->on_end_, nullptr)();
     });
 }
@@ -85,7 +86,10 @@ asio::awaitable<void> ClientStream::watch_deadline() {
         const auto until = deadline_.expiry();
         auto waiting = deadline_.async_wait(token);
         co_await std::move(waiting);
-        if (state_ == State::bound) co_return;
+        if (state_ == State::bound) {
+            watched_ = false;
+            co_return;
+        }
         if (error && deadline_.expiry() == until) co_return;  // over
         if (error) continue;                                  // moved
         if (state_ == State::closing) {
@@ -119,10 +123,12 @@ asio::awaitable<void> ClientStream::write_loop() {
         if (!written) {
             // What was taken but not sent is not known to have arrived.
             outbox_->put_back(std::move(items));
-            if (session_) service_.core.reclaim(session_);
+            if (const auto& session = session_ ? session_ : former_) service_.core.reclaim(session, *outbox_);
             break;
         }
-        if (session_) session_->written(items);
+        // That much is not taken in by a kernel alone for long.
+        if (asked_at_ && std::max(joined.size(), single->size()) >= write_chunk / 2) asked_at_ = steady_clock::now();
+        if (const auto& session = session_ ? session_ : former_) session->written(items);
     }
     if (state_ == State::closing) {
         auto ending = stream_.end_output();
@@ -196,6 +202,8 @@ asio::awaitable<bool> ClientStream::read_some() {
     explicit_bzero(buffer.data(), *got);  // it may have been a new password
     if (error != xml::ReadError::none) read_error_ = error;
     heard_ = true;
+    heard_at_ = steady_clock::now();
+    asked_at_.reset();
     arrived_ = *got;
     co_return true;
 }
@@ -221,6 +229,20 @@ void ClientStream::release_idle_memory() {
     if (!std::exchange(heard_, false)) reader_->release_memory();
 }
 
+void ClientStream::check_alive(steady_clock::time_point now) {
+    if (state_ != State::bound) return;
+    if (asked_at_) {
+        if (now - *asked_at_ >= seconds(limits_.answer_seconds)) finish(xmpp::StreamCondition::connection_timeout, "Nothing was heard for too long");
+        return;
+    }
+    if (session_->owes_acknowledgement()) {
+        asked_at_ = now;
+    } else if (limits_.ping_seconds != 0 && now - heard_at_ >= seconds(limits_.ping_seconds)) {
+        asked_at_ = now;
+        session_->send(feature::ping_request(service_.core.domain, session_->jid()));
+    }
+}
+
 void ClientStream::restart(State next) {
     state_ = next;
     replied_ = false;
@@ -230,26 +252,38 @@ void ClientStream::restart(State next) {
     reader_->reset();
 }
 
-void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text) {
+void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text, std::string_view extra) {
     if (state_ == State::closing) return;
     if (handshaking_) {
         state_ = State::closing;
         return stream_.close();
     }
     open_reply();
-    push(xmpp::stream_error(condition, text));
-    begin_closing();
+    push(xmpp::stream_error(condition, text, extra));
+    begin_closing(condition == xmpp::StreamCondition::connection_timeout ? Session::may_go_on : Session::ends);
 }
 
-void ClientStream::begin_closing() {
+void ClientStream::lose() {
+    session_->on_kick = nullptr;
+    former_ = std::move(session_);
+    core::connection_lost(service_.core, former_);
+}
+
+void ClientStream::begin_closing(Session session) {
     push("</stream:stream>");
     state_ = State::closing;
     outbox_->close();
     deadline_.expires_after(closing_time);
-    if (!session_) return;
-    // Not here: whoever ends it may be in the middle of a walk over the account's sessions.
-    asio::post(service_.core.env.io, [self = shared_from_this()] { self->service_.core.end_session(self->session_); });
-    // The watch ended when the session began.
+    if (session_) {
+        // Not here: whoever ends it may be in the middle of a walk over the account's sessions.
+        asio::post(service_.core.env.io, [self = shared_from_this(), session] {
+            if (!self->session_) return;  // handed over meanwhile
+            if (session == Session::ends) return self->service_.core.end_session(self->session_);
+            self->lose();
+        });
+    }
+    if (watched_) return;
+    watched_ = true;
     asio::co_spawn(service_.core.env.io, watch_deadline(), [self = shared_from_this()](std::exception_ptr) {});
 }
 

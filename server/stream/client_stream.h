@@ -8,6 +8,7 @@
 //   secure         <auth/>, <response/>, <abort/>        success opens the vault → header_authenticated
 //   header_authenticated  stream header                  features: bind, XEP-0198 → authenticated
 //   authenticated  iq bind                               account opened, session begun → bound
+//                  <resume/>                             a session goes on here (stream_management.cpp) → bound
 //   bound          stanzas, XEP-0198 nonzas              core::Core::handle
 //   closing        nothing                               what waits is written, then the connection ends
 //   Direct TLS starts in header_secure. Anything else is a stream error, and the stream is over.
@@ -42,14 +43,18 @@ public:
     ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls);
     /// Spawns what the connection needs; `on_end` is called once when it is over.
     void start(std::function<void()> on_end);
-    /// Ends the stream with an error, after what already waits.
-    void finish(xmpp::StreamCondition condition, std::string_view text = {});
+    /// Ends the stream with an error, after what already waits. With connection_timeout the connection is what failed: its session may be resumed.
+    void finish(xmpp::StreamCondition condition, std::string_view text = {}, std::string_view extra = {});
     std::optional<net::PeerAddress> peer() const { return stream_.peer(); }
     /// If nothing was read since the last call: what the parser holds (10 KiB) goes back, until something comes.
     void release_idle_memory();
+    /// Asks a silent client whether it is there (XEP-0199) and gives up one that does not answer.
+    void check_alive(std::chrono::steady_clock::time_point now);
 
 private:
-    void begin_closing();
+    enum class Session { ends, may_go_on };
+    void begin_closing(Session session);
+    void lose();
     enum class State { header_plain, plain, header_secure, secure, header_authenticated, authenticated, bound, closing };
     struct StreamEnd {};
     using Input = std::variant<xml::StreamHeader, xml::Document, StreamEnd>;
@@ -75,7 +80,14 @@ private:
     bool hold_back(xml::Document& document);
     void release_held();
     void serve_held();
+    void enter(std::shared_ptr<core::Session> session);
+
+    // XEP-0198: stream_management.cpp.
+    void on_management(const xml::Element& element);
     void on_acknowledgement(const xml::Element& element);
+    std::string enable(const xml::Element& request);
+    asio::awaitable<std::string> resume(xml::Document request);
+    void hand_over();
 
     void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
     void open_reply();
@@ -109,6 +121,10 @@ private:
     std::optional<Authenticator::Proof> proof_;   ///< from <success/> on
     std::shared_ptr<const crypto::Vault> vault_;  ///< from <success/> to bind
     std::shared_ptr<core::Session> session_;
+    std::shared_ptr<core::Session> former_;  ///< goes on without this connection
+    bool watched_ = true;        ///< watch_deadline() runs
+    std::chrono::steady_clock::time_point heard_at_;  ///< the last sign of life
+    std::optional<std::chrono::steady_clock::time_point> asked_at_;  ///< an answer is due since
     std::function<void()> on_end_;
 };
 

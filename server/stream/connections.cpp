@@ -16,7 +16,11 @@ constexpr rlim_t other_descriptors = 512;
 
 }  // namespace
 
-Connections::Connections(ClientService& service) : service_(service), collector_(service.core.env.io) { collect_memory(); }
+Connections::Connections(ClientService& service)
+    : service_(service), collector_(service.core.env.io), watch_(service.core.env.io) {
+    collect_memory();
+    check_alive();
+}
 
 void Connections::accept(asio::ip::tcp::socket socket, bool direct_tls) {
     const auto& limits = service_.core.env.config.limits;
@@ -37,6 +41,7 @@ void Connections::accept(asio::ip::tcp::socket socket, bool direct_tls) {
 
 void Connections::stop() {
     collector_.cancel();
+    watch_.cancel();
     const auto open = streams_;
     for (const auto& [_, weak] : open)
         if (const auto client = weak.lock()) client->finish(xmpp::StreamCondition::system_shutdown);
@@ -50,6 +55,21 @@ void Connections::collect_memory() {
         for (const auto& [_, weak] : streams_)
             if (const auto client = weak.lock()) client->release_idle_memory();
         collect_memory();
+    });
+}
+
+void Connections::check_alive() {
+    // Often enough that what the limits say is late by a quarter at most.
+    const auto& limits = service_.core.env.config.limits;
+    const auto shortest = limits.ping_seconds == 0 ? limits.answer_seconds : std::min(limits.ping_seconds, limits.answer_seconds);
+    watch_.expires_after(std::min(std::chrono::milliseconds(10'000), std::chrono::milliseconds(shortest * 250)));
+    watch_.async_wait([this](std::error_code error) {
+        if (error) return;
+        const auto now = std::chrono::steady_clock::now();
+        const auto open = streams_;
+        for (const auto& [_, weak] : open)
+            if (const auto client = weak.lock()) client->check_alive(now);
+        check_alive();
     });
 }
 

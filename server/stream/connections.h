@@ -30,11 +30,13 @@ public:
 
 private:
     void collect_memory();
+    void check_alive();
 
     ClientService& service_;
     std::map<Network, unsigned> per_network_;
     std::map<const ClientStream*, std::weak_ptr<ClientStream>> streams_;
     asio::steady_timer collector_;
+    asio::steady_timer watch_;
 };
 
 }  // namespace lethe::stream

@@ -94,11 +94,11 @@ xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) 
 
 xml::Document result_reply(const xml::Element& iq) { return reply_to(iq, "result"); }
 
-std::string stream_error(StreamCondition condition, std::string_view text) {
+std::string stream_error(StreamCondition condition, std::string_view text, std::string_view extra) {
     const std::string in_ns = " xmlns='" + std::string(ns::stream_errors) + "'";
     std::string out = "<stream:error><" + std::string(to_string(condition)) + in_ns + "/>";
     if (!text.empty()) out += "<text" + in_ns + " xml:lang='en'>" + xml::escape(text) + "</text>";
-    return out + "</stream:error>";
+    return out.append(extra) + "</stream:error>";
 }
 
 }  // namespace lethe::xmpp

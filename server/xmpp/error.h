@@ -39,6 +39,7 @@ enum class StreamCondition {
 };
 std::string_view to_string(StreamCondition);
 /// `<stream:error>…</stream:error>` (prefix `stream` is bound by our stream header).
-std::string stream_error(StreamCondition condition, std::string_view text = {});
+/// `extra`: an application-specific element, serialised.
+std::string stream_error(StreamCondition condition, std::string_view text = {}, std::string_view extra = {});
 
 }  // namespace lethe::xmpp

@@ -43,6 +43,7 @@ inline constexpr std::string_view mam = "urn:xmpp:mam:2";                       
 inline constexpr std::string_view mam_extended = "urn:xmpp:mam:2#extended";                        // XEP-0313
 inline constexpr std::string_view markers = "urn:xmpp:chat-markers:0";                             // XEP-0333
 inline constexpr std::string_view hints = "urn:xmpp:hints";                                        // XEP-0334
+inline constexpr std::string_view csi = "urn:xmpp:csi:0";                                          // XEP-0352
 inline constexpr std::string_view sid = "urn:xmpp:sid:0";                                          // XEP-0359
 inline constexpr std::string_view reporting = "urn:xmpp:reporting:1";                              // XEP-0377
 inline constexpr std::string_view eme = "urn:xmpp:eme:0";                                          // XEP-0380

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Nothing of what people say, and to whom, can be read on disk: every field of a long conversation carries a canary, and no byte of the
 data directory, the logs or the server's own output contains one, after a clean stop and after a kill."""
+import json
 import shutil
 import unittest
 
 import canary
 from lethe_test import Account, Client, SaslFailure, Server, archive, main
 from lethe_test.commands import choose_retention
+from lethe_test.waiting import until
 
 ADDRESS = "127.77.66.55"
 KINDS = """owner friend pest newcomer absent contactlocal contactdomain contactname group secondgroup blockedlocal blockeddomain blockedresource
 resource friendresource status initialstatus body subject thread messageid originid element namespace attribute nodelive livebody liveid
 waitingbody waitingid storedpayload requeststatus iqid iqpayload mamquery pushid capsnode capsver password friendpassword newpassword
 wrongpassword wrongname streamto streamfrom badxml badattribute bodytonobody localofnobody directedstatus unavailablestatus saslname
-discoid remotelocal remotedomain remotebody""".split()
+discoid remotelocal remotedomain remotebody sleeper sleeperpassword sleeperresource sleeperstatus unackedbody unackedid sleepingbody sleepingid
+sleepingiq sleepingpayload sleepingheadline sleepingstatus sleepingstate""".split()
 
 
 class Conversation:
@@ -26,6 +29,7 @@ class Conversation:
         self.friend = server.add_account(self.c["friend"], self.c["friendpassword"])
         self.pest = server.add_account(self.c["pest"], "pest's password")
         self.absent = server.add_account(self.c["absent"], "absent's password")
+        self.sleeper = server.add_account(self.c["sleeper"], self.c["sleeperpassword"])
 
     def texts(self):
         return list(self.c.values())
@@ -37,7 +41,7 @@ class Conversation:
         client = Client(self.server, account, source=ADDRESS)
         client.login(resource)
         client.enable_sm()
-        client.goes_online()
+        client.at_login = client.goes_online()
         return client
 
     def befriend(self, one, other):
@@ -68,6 +72,7 @@ class Conversation:
         owner.asks(f"<iq type='get' id='{c['discoid']}' to='{self.server.domain}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
         owner.asks(f"<iq type='set' id='{c['pushid']}'><x xmlns='urn:{c['iqpayload']}'/></iq>")
         owner.asks(archive.query_iq({"with": friend.jid}, query_id=c["mamquery"]))
+        self.to_a_sleeper(owner)
         self.to_nobody(owner)
         self.as_a_pest()
         owner.sends(f"<presence type='unavailable'><status>{c['unavailablestatus']}</status></presence>")
@@ -83,6 +88,30 @@ class Conversation:
         self.change_password()
         friend.collect()
         self.left_running = [friend]
+
+    def to_a_sleeper(self, client):
+        """A session that lost its connection (XEP-0198) holds one of everything."""
+        c = self.c
+        phone = Client(self.server, self.sleeper, source=ADDRESS)
+        phone.login(c["sleeperresource"])
+        phone.enable_sm(resume=True)
+        phone.auto_ack = False
+        phone.sends(f"<presence><status>{c['sleeperstatus']}</status></presence>")
+        phone.sends(f"<presence to='{client.jid}'/>")
+        phone.collect()
+        client.sends(f"<message to='{self.sleeper.jid}' type='chat' id='{c['unackedid']}'><body>{c['unackedbody']}</body></message>")
+        client.all_acked(), phone.collect()
+        phone.drop()
+        until(lambda: self.hibernating() == 1, "hibernation")
+        client.sends(f"<message to='{self.sleeper.jid}' type='chat' id='{c['sleepingid']}'><body>{c['sleepingbody']}</body></message>")
+        client.sends(f"<message to='{phone.full}' type='headline'><body>{c['sleepingheadline']}</body></message>")
+        client.sends(f"<message to='{phone.full}' type='chat'><x{c['sleepingstate']} xmlns='http://jabber.org/protocol/chatstates'/></message>")
+        client.sends(f"<presence to='{phone.full}'><status>{c['sleepingstatus']}</status></presence>")
+        client.sends(f"<iq type='get' to='{phone.full}' id='{c['sleepingiq']}'><x xmlns='urn:{c['sleepingpayload']}'/></iq>")
+        client.all_acked()
+
+    def hibernating(self):
+        return json.loads(self.server.ctl("status", "--json").stdout)["sessions_hibernating"]
 
     def to_nobody(self, client):
         c = self.c
@@ -140,6 +169,7 @@ class Disk(unittest.TestCase):
 
     def test_no_canary_is_on_disk_at_any_time(self):
         self.talk.play()
+        self.assertEqual(1, self.talk.hibernating())
         self.assert_clean("while running")
         self.server.kill()
         self.assert_clean("after a kill")
@@ -150,6 +180,8 @@ class Disk(unittest.TestCase):
             client = self.talk.login(account, self.talk.c["resource"])
             archive.everything(client)
             client.leaves()
+        phone = self.talk.login(self.talk.sleeper, self.talk.c["sleeperresource"])
+        self.assertEqual([self.talk.c["unackedbody"], self.talk.c["sleepingbody"]], [m.text_of("body") for m in phone.at_login if m.name == "message"])
         self.server.stop()
         self.assert_clean("after a clean stop")
 

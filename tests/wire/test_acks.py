@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Stream management (XEP-0198): acknowledgements. Resumption is answered as not offered."""
+"""Stream management (XEP-0198): acknowledgements. Resumption: test_resumption.py."""
 import time
 
 from lethe_test import Client, WireCase, main
@@ -16,15 +16,6 @@ class Enabling(WireCase):
     def test_the_feature_is_offered_after_authentication(self):
         client = self.authenticated()
         self.assertIsNotNone(client.features.child("sm", SM))
-
-    def test_enabled_without_resumption(self):
-        for wish in ("", "resume='true'", "resume='false' max='600'"):
-            with self.subTest(wish):
-                client = self.session(self.account(), "r")
-                client.send_bytes(f"<enable xmlns='{SM}' {wish}/>")
-                answer = client.next()
-                self.assertEqual("enabled", answer.name)
-                self.assertNotIn(answer.get("resume"), ("true", "1"))
 
     def test_before_bind_it_fails(self):
         client = self.authenticated()

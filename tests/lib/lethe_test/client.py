@@ -46,6 +46,7 @@ class Client(Negotiation):
         self.bytewise = False
         self.transcript = []
         self.inbox = collections.deque()
+        self.bytes_received = 0     # of XML
         self.stream_error = None
         self.ended = False          # </stream:stream> or end of file was seen
         self.eof = False
@@ -105,6 +106,7 @@ class Client(Negotiation):
         if not data:
             self.eof = self.ended = True
             return
+        self.bytes_received += len(data)
         for kind, value in self.parser.feed(data):
             self._event(kind, value)
 
@@ -229,12 +231,31 @@ class Client(Negotiation):
 
     # Acknowledgements (XEP-0198) -------------------------------------------------------------------------------------
 
-    def enable_sm(self):
-        self.send_bytes(f"<enable xmlns='{SM}'/>")
-        self.receives(f"<enabled xmlns='{SM}'>...</enabled>")
+    def enable_sm(self, resume=False, max_seconds=None):
+        wish = (" resume='true'" if resume else "") + (f" max='{max_seconds}'" if max_seconds is not None else "")
+        self.send_bytes(f"<enable xmlns='{SM}'{wish}/>")
+        enabled = self.receives(f"<enabled xmlns='{SM}' id='*' resume='true' max='*'>...</enabled>" if resume else f"<enabled xmlns='{SM}'>...</enabled>")
+        self.sm_id = enabled.get("id")
+        self.sm_max = enabled.get("max") and int(enabled.get("max"))
         self.sm_enabled = True
         self.sent_count = self.received_count = 0
         return self
+
+    def resumes(self, lost, h=None):
+        """From nothing to the session that another client had; the counts go on. Returns the answer: <resumed/> or <failed/>."""
+        self.secure()
+        self.authenticate()
+        return self.asks_to_resume(lost, h)
+
+    def asks_to_resume(self, lost, h=None):
+        self.sm_enabled, self.received_count = True, lost.received_count  # stanzas may follow the answer at once
+        self.send_bytes(f"<resume xmlns='{SM}' previd='{lost.sm_id}' h='{lost.received_count if h is None else h}'/>")
+        answer = self.next()
+        if (answer.ns, answer.name) == (SM, "resumed"):
+            self.full, self.sm_id, self.sent_count = lost.full, lost.sm_id, lost.sent_count
+        else:
+            self.sm_enabled, self.received_count = False, 0
+        return answer
 
     def ack(self, h=None):
         self.send_bytes(f"<a xmlns='{SM}' h='{self.received_count if h is None else h}'/>")

@@ -74,6 +74,9 @@ void check_defaults(const Config& c) {
     CHECK(c.limits.handshake_seconds == 30);
     CHECK(c.limits.queue_bytes == 4194304);
     CHECK(c.limits.sm_unacked == 1000);
+    CHECK(c.limits.resume_seconds == 600);
+    CHECK(c.limits.ping_seconds == 300);
+    CHECK(c.limits.answer_seconds == 60);
 }
 
 /// The example with every commented key switched on.
@@ -151,6 +154,8 @@ login_failures_per_account = 0
 stored_per_minute = 0
 letterbox_percent_per_sender = 100
 stall_seconds = 1
+ping_seconds = 0
+answer_seconds = 2
 handshake_seconds = 1
 queue_bytes = 65536
 sm_unacked = 1
@@ -180,6 +185,8 @@ sm_unacked = 1
         CHECK(c.limits.stored_per_minute == 0);
         CHECK(c.limits.letterbox_percent_per_sender == 100);
         CHECK(c.limits.stall_seconds == 1);
+        CHECK(c.limits.ping_seconds == 0);
+        CHECK(c.limits.answer_seconds == 2);
         CHECK(c.limits.handshake_seconds == 1);
         CHECK(c.limits.queue_bytes == 65536);
         CHECK(c.limits.sm_unacked == 1);
@@ -205,11 +212,18 @@ sm_unacked = 1
               "2:1: unknown key \"dta\"; did you mean \"data\"?");
     }
 
+    TEST_CASE("how long a session may hibernate is a span of at most a day") {
+        const auto with = [](const std::string& span) { return std::string(domain_line) + "[limits]\nresume = \"" + span + "\"\n"; };
+        CHECK(parse_config(domain_line, "lethe.toml")->limits.resume_seconds == 600);
+        CHECK(parse_config(with("2min"), "lethe.toml")->limits.resume_seconds == 120);
+        CHECK(parse_config(with("24h"), "lethe.toml")->limits.resume_seconds == 86400);
+        CHECK(parse_config(with("0"), "lethe.toml")->limits.resume_seconds == 0);
+        for (const std::string span : {"25h", "unlimited"}) CHECK(only_error(with(span)).starts_with("3:10: a session that hibernates keeps"));
+    }
+
     TEST_CASE("keys of features that are not there are refused by name") {
         CHECK(only_error(std::string(domain_line) + "[listen]\ns2s = [\"[::]:5269\"]\n") ==
               "3:7: listen.s2s is for federation, which this version does not have; remove it");
-        CHECK(only_error(std::string(domain_line) + "[limits]\nresume = \"10min\"\n") ==
-              "3:10: limits.resume is for resuming streams, which this version does not have; remove it");
         for (const std::string section : {"http", "dns", "proxy", "rooms", "components"}) {
             CAPTURE(section);
             const auto message = only_error(std::string(domain_line) + '[' + section + "]\nanything = 1\n");

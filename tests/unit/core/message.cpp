@@ -42,6 +42,26 @@ TEST_SUITE("core/message") {
         CHECK_FALSE(kept("<message type='chat'><origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>").letterbox);
         CHECK_FALSE(kept("<message type='chat'/>").letterbox);
     }
+    TEST_CASE("chat states alone are told from what is worth more (XEP-0085)") {
+        const std::string state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+        const auto message = [&](const std::string& type, const std::string& more) {
+            return "<message type='" + type + "'>" + state + more + "</message>";
+        };
+        for (const char* type : {"chat", "groupchat", "normal"}) CHECK(kept(message(type, "<thread>t</thread>").c_str()).chat_state);
+        CHECK(kept(message("chat", "<no-store xmlns='urn:xmpp:hints'/>").c_str()).chat_state);
+        CHECK_FALSE(kept(message("chat", "<body>x</body>").c_str()).chat_state);
+        CHECK_FALSE(kept(message("chat", "<store xmlns='urn:xmpp:hints'/>").c_str()).chat_state);
+        CHECK_FALSE(kept(message("error", "").c_str()).chat_state);
+        CHECK_FALSE(kept("<message type='chat'/>").chat_state);
+        const auto meaning = [](const std::string& text) {
+            const auto doc = xml::parse(text);
+            return chat_state(doc.root(), keeping(doc.root()));
+        };
+        CHECK(meaning(message("chat", "")) == ChatState::told);
+        CHECK(meaning(message("chat", "<body>x</body>")) == ChatState::over);
+        CHECK(meaning("<message><body>x</body></message>") == ChatState::over);
+        CHECK(meaning("<message><received xmlns='urn:xmpp:receipts' id='1'/></message>") == ChatState::untouched);
+    }
     TEST_CASE("hints are obeyed (XEP-0334)") {
         const auto no_store = kept("<message type='chat'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>");
         CHECK_FALSE(no_store.letterbox);
