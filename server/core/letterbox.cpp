@@ -66,6 +66,17 @@ void drop_blocked(Core& core, Account& account, Change& change, const LogItem& i
     if (item.entry.archived) core.logs.erase(change, *account.writer, *item.entry.archived);
 }
 
+/// The owner finds it there, now and for some time to come.
+bool in_archive(const Core& core, const Account& account, const crypto::LogEntry& entry) {
+    constexpr std::int64_t enough = 600'000'000;  // microseconds, to read it in
+    const auto& buckets = core.env.buckets;
+    if (!entry.archived || !buckets.archive_class(account.writer->archive_choice)) return false;
+    const auto& keep = buckets.keep(entry.archived->cls);
+    const auto oldest = std::max(account.writer->archive_floor, buckets.archive_horizon(account.writer->archive_choice));
+    return entry.received > oldest + (oldest > INT64_MIN + enough ? enough : 0) &&
+           (keep.unlimited || entry.received > core.env.clock.now() - keep.micros + enough) && buckets.find({entry.archived->cls, entry.archived->bucket});
+}
+
 /// Sends one entry, or drops it if its sender is blocked.
 void send_entry(Core& core, Account& account, Session& session, const LogItem& item) {
     if (account.in_flight.contains(item.place) || account.taken.contains(item.place)) return;
@@ -87,6 +98,7 @@ void send_entry(Core& core, Account& account, Session& session, const LogItem& i
     out.letterbox = item.place;
     account.in_flight.insert(item.place);
     account.returned.erase(item.place);
+    if (entry.received <= session.archive_covers && in_archive(core, account, entry)) return letterbox_taken(core, account, out);
     session.send(std::move(out));
 }
 

@@ -3,7 +3,7 @@
 //
 // Path of a message: it arrives for an account without a session that takes messages → sealed entry in the letterbox bucket (and in the
 // archive) → the second moment of opening, a first presence of priority >= 0, sends what lies after the cursor "delivered" with <delay/>
-// and <stanza-id/> → the client acknowledges (or, without XEP-0198, it was written) → entry deleted and cursor moved in one change →
+// and <stanza-id/> (or, to a client that reads the archive anyway, nothing: XEP-0386) → the client acknowledges (or, without XEP-0198, it was written) → entry deleted and cursor moved in one change →
 // its sealed bytes end with the bucket. A crash repeats nothing acknowledged and loses nothing.
 // Thread: core; reading runs on the pool.
 #pragma once

@@ -99,11 +99,12 @@ struct Found {
 };
 
 /// Everything that the query finds, oldest or newest first, up to `most` and one more; nothing if the disk failed.
+/// `session` may be null; if it ends, so does the search.
 asio::awaitable<std::optional<Found>> find(core::Core& core, std::shared_ptr<core::Session> session, core::LogQuery query, std::size_t most) {
     Found found;
     co_await core.barrier();  // what was acknowledged as stored is found
     bool ended = false, cut = false;
-    while (!ended && !cut && found.items.size() <= most && !session->ended) {
+    while (!ended && !cut && found.items.size() <= most && !(session && session->ended)) {
         query.limit = most + 1 - found.items.size();  // one more than asked for tells whether the page is the last
         std::function<core::LogPage()> job = [&store = core.env.store, query] { return core::read_log(store, query); };
         auto reading = core::on_pool<core::LogPage>(core.env.io, core.env.pool, std::move(job));
@@ -145,31 +146,37 @@ asio::awaitable<void> answer(core::Core& core, Page page) {
     co_await std::move(sending);
 }
 
-/// The ends of what may be served.
+/// The ends of what may be served, in `metadata`. False if the disk failed.
+asio::awaitable<bool> find_ends(core::Core& core, std::shared_ptr<core::Account> account, std::shared_ptr<core::Session> session, xml::Element metadata) {
+    std::optional<core::LogItem> ends[2];
+    for (const bool last : {false, true}) {
+        auto query = whole_archive(core, *account);
+        query.backwards = last;
+        auto finding = find(core, session, std::move(query), 1);
+        auto found = co_await std::move(finding);
+        if (!found) co_return false;
+        if (!found->items.empty()) ends[last] = std::move(found->items.front());
+    }
+    if (!ends[0] || !ends[1]) co_return true;
+    for (const bool last : {false, true}) {
+        auto end = metadata.add(last ? "end" : "start");
+        end.set_attr("id", account->vault->archive_id({ends[last]->place, ends[last]->entry.received}));
+        end.set_attr("timestamp", xmpp::format_datetime(ends[last]->entry.received));
+    }
+    co_return true;
+}
+
 asio::awaitable<void> answer_metadata(core::Core& core, std::shared_ptr<core::Session> session, core::Responder responder) {
     const auto turns = session->archive_queries;
     auto entering = turns->enter();
     co_await std::move(entering);
     const core::Turn turn(turns);
-    std::optional<core::LogItem> ends[2];
-    for (const bool last : {false, true}) {
-        auto query = whole_archive(core, session->account());
-        query.backwards = last;
-        auto finding = find(core, session, std::move(query), 1);
-        auto found = co_await std::move(finding);
-        if (session->ended) co_return;
-        if (!found) co_return responder.error({Condition::internal_server_error, unreadable});
-        if (!found->items.empty()) ends[last] = std::move(found->items.front());
-    }
-    responder.result([&](xml::Element iq) {
-        auto metadata = iq.add("metadata", ns::mam);
-        if (!ends[0] || !ends[1]) return;
-        for (const bool last : {false, true}) {
-            auto end = metadata.add(last ? "end" : "start");
-            end.set_attr("id", session->account().vault->archive_id({ends[last]->place, ends[last]->entry.received}));
-            end.set_attr("timestamp", xmpp::format_datetime(ends[last]->entry.received));
-        }
-    });
+    xml::Document metadata("metadata", ns::mam);
+    auto finding = find_ends(core, session->account_ptr(), session, metadata.root());
+    const bool found = co_await std::move(finding);
+    if (session->ended) co_return;
+    if (!found) co_return responder.error({Condition::internal_server_error, unreadable});
+    responder.result([&](xml::Element iq) { iq.add_copy(metadata.root()); });
 }
 
 /// False if too many wait already; the client was told.
@@ -192,6 +199,13 @@ void metadata(core::Request& request) {
 }
 
 }  // namespace
+
+asio::awaitable<std::string> archive_metadata(core::Core& core, std::shared_ptr<core::Account> account) {
+    xml::Document metadata("metadata", ns::mam);
+    auto finding = find_ends(core, account, nullptr, metadata.root());
+    const bool found = co_await std::move(finding);
+    co_return found ? xml::serialize(metadata.root()) : std::string();
+}
 
 core::Feature archive() {
     return {.name = "archive",

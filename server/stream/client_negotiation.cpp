@@ -2,6 +2,7 @@
 // What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7).
 #include "server/stream/client_stream.h"
 #include "server/stream/random_hex.h"
+#include "server/stream/sasl2.h"
 #include "server/stream/stream_management.h"
 #include "server/xmpp/ns.h"
 
@@ -12,9 +13,9 @@ using xmpp::StreamCondition;
 
 constexpr unsigned login_attempts = 5;
 
-std::string sasl_element(std::string_view name, std::string_view content) {
+std::string sasl_element(std::string_view name, std::string_view content, std::string_view space = ns::sasl) {
     std::string out = "<";
-    out.append(name).append(" xmlns='").append(ns::sasl).append("'>").append(content).append("</").append(name).append(">");
+    out.append(name).append(" xmlns='").append(space).append("'>").append(content).append("</").append(name).append(">");
     return out;
 }
 
@@ -51,7 +52,13 @@ asio::awaitable<void> ClientStream::process() {
         auto document = std::move(std::get<xml::Document>(input));
         switch (state_) {
             case State::plain: on_plain(document.root()); break;
-            case State::secure: on_secure(document.root()); break;
+            case State::secure:
+                on_secure(document.root());
+                if (additional_) {
+                    auto operation = answer_sasl2();
+                    co_await std::move(operation);
+                }
+                break;
             case State::authenticated: {
                 auto operation = on_authenticated(std::move(document));
                 co_await std::move(operation);
@@ -109,7 +116,7 @@ std::string ClientStream::features() const {
             names += "<mechanism>" + name + "</mechanism>";
             plus |= name.ends_with("-PLUS");
         }
-        out += sasl_element("mechanisms", names);
+        out += sasl_element("mechanisms", names) + sasl2_feature(names);
         if (plus) {
             out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
             for (const auto& type : binding.types()) out += "<channel-binding type='" + type + "'/>";
@@ -119,7 +126,7 @@ std::string ClientStream::features() const {
     if (state_ == State::authenticated)
         out += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"
                "<sub xmlns='urn:xmpp:features:pre-approval'/>" + service_.core.features.stream_features() + service_.caps;
-    const auto bytes = state_ == State::authenticated ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
+    const auto bytes = state_ == State::authenticated || state_ == State::bound ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
     out += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(bytes) + "</max-bytes></limits>";
     return out + "</stream:features>";
 }
@@ -131,6 +138,7 @@ void ClientStream::on_plain(const xml::Element& element) {
 }
 
 void ClientStream::on_secure(const xml::Element& element) {
+    if (element.ns() == ns::sasl2 || inline_) return element.ns() == ns::sasl2 ? on_sasl2(element) : finish(StreamCondition::not_authorized);
     if (element.ns() != ns::sasl) return finish(StreamCondition::not_authorized);
     if (element.name() == "auth" && !login_->under_way()) return login_reply(login_->begin(element.attr("mechanism"), element.text()));
     if (element.name() == "response" && login_->under_way()) return login_reply(login_->respond(element.text()));
@@ -150,18 +158,24 @@ retention::Address ClientStream::address() const {
 }
 
 void ClientStream::login_reply(Login::Reply reply) {
+    const auto space = inline_ ? ns::sasl2 : ns::sasl;
     switch (reply.kind) {
-        case Login::Reply::Kind::challenge: return push(sasl_element("challenge", reply.text));
+        case Login::Reply::Kind::challenge: return push(sasl_element("challenge", reply.text, space));
         case Login::Reply::Kind::success:
             log_login(retention::Event::login, reply.proof->account);
             proof_ = std::move(reply.proof);
             vault_ = std::move(reply.vault);
             login_.reset();
+            if (inline_) {
+                additional_ = reply.text;
+                return authenticated();
+            }
             push(sasl_element("success", reply.text));
             return restart(State::header_authenticated);
         case Login::Reply::Kind::failure:
             log_login(retention::Event::login_failed, reply.tried);
-            push(sasl_element("failure", "<" + reply.text + "/>"));
+            push(sasl_element("failure", inline_ ? "<" + reply.text + " xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>" : "<" + reply.text + "/>", space));
+            inline_.reset();
             if (++failures_ >= login_attempts) finish(StreamCondition::policy_violation, "Too many failed logins");
     }
 }
@@ -188,6 +202,41 @@ asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
     finish(StreamCondition::not_authorized, "Bind a resource first");
 }
 
+asio::awaitable<std::shared_ptr<core::Account>> ClientStream::open_for_session() {
+    // Other sessions ended when the account was changed; one that had not begun yet ends here.
+    if (!service_.authenticator.still_holds(*proof_)) {
+        finish(StreamCondition::reset, "The account was changed, log in again");
+        co_return nullptr;
+    }
+    auto opening = core::open_account(service_.core, proof_->account, vault_);
+    auto account = co_await std::move(opening);
+    if (account && state_ != State::closing) co_return account;
+    if (account) service_.core.close_if_unused(account);
+    finish(StreamCondition::internal_server_error);
+    co_return nullptr;
+}
+
+bool ClientStream::begin(const std::shared_ptr<core::Account>& account, const xmpp::FullJid& jid) {
+    auto* old = account->session(jid.resource());
+    const auto replaced = old ? old->shared_from_this() : nullptr;
+    const bool full = !replaced && account->sessions.size() >= limits_.sessions_per_account;
+    const auto sleeper = full ? core::first_to_expire(*account) : nullptr;
+    if (full && !sleeper) return false;
+    const auto session = std::make_shared<core::Session>(jid, account, outbox_,
+                                                         core::Session::Unacknowledged{limits_.sm_unacked, limits_.queue_bytes,
+                                                                                       std::chrono::seconds(limits_.stall_seconds)});
+    service_.core.begin_session(session);
+    if (sleeper) service_.core.end_session(sleeper);
+    if (replaced) {
+        // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
+        // after the new session has begun, so that the vault stays open.
+        replaced->kick(StreamCondition::conflict, "Replaced by a new session");
+        service_.core.end_session(replaced);
+    }
+    enter(session);
+    return true;
+}
+
 asio::awaitable<void> ClientStream::bind(xml::Document request) {
     auto iq = request.root();
     const auto refuse = [&](xmpp::StanzaError error) { push(xml::serialize(xmpp::error_reply(iq, error).root())); };
@@ -203,38 +252,14 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
         refuse({xmpp::Condition::bad_request, "The resource is not allowed."});
         co_return;
     }
-    // Other sessions ended when the account was changed; one that had not begun yet ends here.
-    if (!service_.authenticator.still_holds(*proof_)) {
-        finish(StreamCondition::reset, "The account was changed, log in again");
-        co_return;
-    }
-    auto opening = core::open_account(service_.core, proof_->account, vault_);
-    auto account = co_await std::move(opening);
-    if (!account || state_ == State::closing) {
-        if (account) service_.core.close_if_unused(account);
-        finish(StreamCondition::internal_server_error);
-        co_return;
-    }
-    auto* old = account->session(jid->resource());
-    const auto replaced = old ? old->shared_from_this() : nullptr;
-    const bool full = !replaced && account->sessions.size() >= limits_.sessions_per_account;
-    const auto sleeper = full ? core::first_to_expire(*account) : nullptr;
-    if (full && !sleeper) {
+    auto opening = open_for_session();
+    const auto account = co_await std::move(opening);
+    if (!account) co_return;
+    if (!begin(account, *jid)) {
         refuse({xmpp::Condition::resource_constraint, "Too many sessions of this account."});
+        service_.core.close_if_unused(account);
         co_return;
     }
-    const auto session = std::make_shared<core::Session>(*jid, account, outbox_,
-                                                         core::Session::Unacknowledged{limits_.sm_unacked, limits_.queue_bytes,
-                                                                                       std::chrono::seconds(limits_.stall_seconds)});
-    service_.core.begin_session(session);
-    if (sleeper) service_.core.end_session(sleeper);
-    if (replaced) {
-        // RFC 6120 7.7.2.2: the newer stream wins; most often the older one is a connection its client has lost already. It ends
-        // after the new session has begun, so that the vault stays open.
-        replaced->kick(StreamCondition::conflict, "Replaced by a new session");
-        service_.core.end_session(replaced);
-    }
-    enter(session);
     auto reply = xmpp::result_reply(iq);
     reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
     push(xml::serialize(reply.root()), true);

@@ -252,6 +252,11 @@ void ClientStream::restart(State next) {
     reader_->reset();
 }
 
+void ClientStream::authenticated() {
+    state_ = State::authenticated;
+    reader_->set_limits(reader_limits(limits_, true));
+}
+
 void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text, std::string_view extra) {
     if (state_ == State::closing) return;
     if (handshaking_) {

@@ -5,7 +5,8 @@
 //   header_plain   stream header                         features: STARTTLS only → plain
 //   plain          <starttls/>                           <proceed/>, handshake → header_secure
 //   header_secure  stream header                         features: SASL mechanisms → secure
-//   secure         <auth/>, <response/>, <abort/>        success opens the vault → header_authenticated
+//   secure         <authenticate/> (XEP-0388, sasl2.cpp) success opens the vault → bound, or authenticated
+//                  <auth/>, <response/>, <abort/>        success opens the vault → header_authenticated
 //   header_authenticated  stream header                  features: bind, XEP-0198 → authenticated
 //   authenticated  iq bind                               account opened, session begun → bound
 //                  <resume/>                             a session goes on here (stream_management.cpp) → bound
@@ -76,6 +77,10 @@ private:
     void login_reply(Login::Reply reply);
     asio::awaitable<void> on_authenticated(xml::Document document);
     asio::awaitable<void> bind(xml::Document request);
+    /// The account, open, or null when the stream is closing.
+    asio::awaitable<std::shared_ptr<core::Account>> open_for_session();
+    /// A session of that resource, in the place of one that has it already. False: there are too many.
+    bool begin(const std::shared_ptr<core::Account>& account, const xmpp::FullJid& jid);
     void on_bound(xml::Document document);
     bool hold_back(xml::Document& document);
     void release_held();
@@ -89,9 +94,16 @@ private:
     asio::awaitable<std::string> resume(xml::Document request);
     void hand_over();
 
+    // XEP-0388 and XEP-0386: sasl2.cpp.
+    void on_sasl2(const xml::Element& element);
+    asio::awaitable<void> answer_sasl2();
+    asio::awaitable<std::string> bind2(xml::Document request, std::string agent);
+    void end_former(core::Account& account, std::string_view agent);
+
     void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
     void open_reply();
     void restart(State next);
+    void authenticated();  ///< on the same stream (XEP-0388)
     void log_login(retention::Event event, const std::optional<xmpp::BareJid>& account);
     retention::Address address() const;
 
@@ -118,6 +130,8 @@ private:
     std::chrono::steady_clock::time_point allowance_at_;
     unsigned failures_ = 0;
     std::unique_ptr<Login> login_;
+    std::optional<xml::Document> inline_;     ///< <authenticate/> of the login under way, if it is one of XEP-0388
+    std::optional<std::string> additional_;   ///< such a login has succeeded, with this data for the client
     std::optional<Authenticator::Proof> proof_;   ///< from <success/> on
     std::shared_ptr<const crypto::Vault> vault_;  ///< from <success/> to bind
     std::shared_ptr<core::Session> session_;
