@@ -64,7 +64,8 @@ void add_state(std::vector<CatalogueRow>& rows) {
                     Reader::owner_login, until_erased, vault_end});
     rows.push_back(
         {"settings", "DATA/state.mdb, table settings",
-         "the contact list's version; how far the letterbox was delivered and subscriptions were applied",
+         "the contact list's version; how far the letterbox was delivered and subscriptions were applied; whose messages the owner wants "
+         "archived: a default, and the addresses that are exceptions",
          Reader::owner_login, until_erased, vault_end});
     rows.push_back({"store", "DATA/state.mdb, table meta",
                     "format version, version of the rules for addresses, a hash of the domain under the node "

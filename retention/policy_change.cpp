@@ -88,20 +88,17 @@ std::optional<Time> PolicyStanding::loosened_at(const std::string& key, std::uin
 std::optional<PolicyStanding::News> PolicyStanding::news_since(std::uint32_t told) const {
     News news;
     for (const Past& p : past_) news.withdrawn |= told >= p.first && told < p.withdrawn;
+    const auto add = [&news](const KeyChange& change, Time effective_at, bool waits) {
+        if (change.turn == Turn::looser) news.changes.push_back({.change = change, .effective_at = effective_at, .waits = waits});
+    };
     const auto first = std::ranges::find_if(past_, [told](const Past& p) { return p.serial > told && p.withdrawn == 0; });
     if (first != past_.end()) {
         const auto before = parse_policy(first->before, "stored policy");
         if (!before) return std::nullopt;  // decode() has seen that it can be read
-        const auto to_come = announced_ ? changes(in_force_, announced_->policy) : std::vector<KeyChange>{};
-        for (const KeyChange& change : changes(*before, announced_ ? announced_->policy : in_force_)) {
-            if (change.turn != Turn::looser) continue;
-            const bool waits = std::ranges::find(to_come, change.key, &KeyChange::key) != to_come.end();
-            const Time since = loosened_at(change.key, told).value_or(first->effective_at);
-            news.changes.push_back({.change = change, .effective_at = waits ? announced_->effective_at : since, .waits = waits});
-        }
-        // It took the place of one that they were told of, and nothing of that is left.
-        if (news.changes.empty() && told >= first->first) news.withdrawn = true;
+        for (const KeyChange& change : changes(*before, in_force_)) add(change, loosened_at(change.key, told).value_or(first->effective_at), false);
     }
+    if (announced_ && announced_->serial > told)
+        for (const KeyChange& change : changes(in_force_, announced_->policy)) add(change, announced_->effective_at, true);
     if (news.changes.empty() && !news.withdrawn) return std::nullopt;
     return news;
 }

@@ -49,6 +49,8 @@ public:
     const std::optional<Announcement>& announced() const { return announced_; }
     /// Of the last thing that users had to be told, an announcement or its withdrawal; 0 if there was none.
     std::uint32_t serial() const { return serial_; }
+    /// What an account made now counts as having been told: all but what waits.
+    std::uint32_t serial_for_new_accounts() const { return announced_ ? announced_->serial - 1 : serial_; }
 
     /// What somebody who was last told of `told` has to know: what is looser, now or soon, than the promises known then, and whether something
     /// that they were told of was taken back since. Empty if there is neither. What became tighter needs no message.

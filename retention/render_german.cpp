@@ -63,8 +63,10 @@ const Pair pairs[] = {
      "Hashwerte mit Schlüssel anstelle von Namen; wann die Datei zuletzt geschrieben wurde"},
     {"each contact's address, name, groups and subscription state", "Adresse, Name, Gruppen und Abonnement jedes Kontakts"},
     {"each blocked address", "jede gesperrte Adresse"},
-    {"the contact list's version; how far the letterbox was delivered and subscriptions were applied",
-     "die Fassung der Kontaktliste; wie weit der Briefkasten zugestellt ist und Kontaktanfragen wirksam sind"},
+    {"the contact list's version; how far the letterbox was delivered and subscriptions were applied; whose messages the owner wants archived: a "
+     "default, and the addresses that are exceptions",
+     "die Fassung der Kontaktliste; wie weit der Briefkasten zugestellt ist und Kontaktanfragen wirksam sind; wessen Nachrichten der Besitzer archiviert "
+     "haben will: eine Vorgabe und die Adressen, für die sie nicht gilt"},
     {"format version, version of the rules for addresses, a hash of the domain under the node key, the highest bucket number used so far in each class",
      "Fassung des Formats, Fassung der Regeln für Adressen, ein Hash der Domain unter dem Knotenschlüssel, die höchste bisher benutzte Nummer eines Eimers in jeder Klasse"},
     {"the policy in force, the one announced and from when on it holds, and the last announcements: all of it public",

@@ -162,7 +162,7 @@ void Server::Impl::complete_ledger() {
 void Server::Impl::build_core() {
     const auto& policy = policies->obeyed();
     operations = std::make_unique<admin::Operations>(
-        admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts, .policy_serial = policies->standing().serial()});
+        admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts, .policy_serial = policies->standing().serial_for_new_accounts()});
     core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, clock, policies->standing()},
                                         feature::all());
     authenticator = std::make_unique<stream::Authenticator>(*store, *keys, *operations, config);
@@ -198,7 +198,7 @@ void Server::Impl::start_policy() {
                              // Reads files, so on the pool; one change after the other.
                              asio::post(log_rules, [this, policy] { log->apply(policy); });
                              buckets->apply(policy);
-                             operations->follow_policy(policy.max_accounts, policies->standing().serial());
+                             operations->follow_policy(policy.max_accounts, policies->standing().serial_for_new_accounts());
                              core->logs.drop_dead_chains();
                              log->write(Event::policy_loaded);
                          },
@@ -208,7 +208,7 @@ void Server::Impl::start_policy() {
                      },
                      .news =
                          [this] {
-                             operations->follow_policy(policies->obeyed().max_accounts, policies->standing().serial());
+                             operations->follow_policy(policies->obeyed().max_accounts, policies->standing().serial_for_new_accounts());
                              feature::tell_everybody(*core);
                          },
                      .kept = [this] { ledger->append(retention::PolicyInForce{retention::digest_of(policies->obeyed().text)}); },

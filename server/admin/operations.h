@@ -58,7 +58,7 @@ public:
         store::Store& store;
         const crypto::NodeKeys& keys;
         std::optional<std::uint64_t> max_accounts = {};  ///< the policy's
-        std::uint32_t policy_serial = 0;  ///< of the last policy announced: accounts made now need not be told
+        std::uint32_t policy_serial = 0;  ///< what accounts made now need not be told (PolicyStanding::serial_for_new_accounts)
     };
     explicit Operations(Options options);
     /// What still waits its turn is answered with a Failure; what the store has already got goes on and is

@@ -36,6 +36,19 @@ void Core::handle(const std::shared_ptr<Session>& session, xml::Document documen
     else if (stanza.name() == "presence") handle_presence(*this, session, stanza);
     else route_iq(*this, session, stanza);
     handling_.reset();
+    if (stanza.name() != "iq") veil(session, stanza);
+}
+
+/// Whether something had to be stored, and where, shows in how long `<a/>` takes: to somebody who is not shown the other's presence it would
+/// tell who is online. Such a stanza is acknowledged after a fixed time, within which a disk is done.
+void Core::veil(const std::shared_ptr<Session>& session, const xml::Element& stanza) {
+    constexpr auto fixed = std::chrono::milliseconds(100);
+    const auto to = xmpp::Jid::parse(stanza.attr("to"));
+    if (!session->acknowledging() || !to || to->local().empty() || to->bare() == session->jid().bare()) return;
+    if (session->account().roster.subscription(to->bare()).to) return;
+    const auto ordinal = session->hold();
+    const auto timer = std::make_shared<asio::steady_timer>(env.io, fixed);
+    timer->async_wait([session, ordinal, timer](std::error_code) { session->release(ordinal); });
 }
 
 void Core::write(Change change, std::function<void(store::Result)> done) {

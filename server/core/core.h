@@ -86,6 +86,7 @@ public:
 private:
     std::shared_ptr<Session> handling_;  ///< whose stanza is being handled, during handle() only
     void postpone(const std::shared_ptr<Session>& session, const xml::Element& stanza);
+    void veil(const std::shared_ptr<Session>& session, const xml::Element& stanza);
     void put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items);
     void return_undelivered(Account& account, std::deque<Outgoing> items);
     void return_to_letterbox(Account& account, const Outgoing& item);

@@ -26,6 +26,7 @@ struct Passage {
     MessageType type;
     Keeping keep;
     bool copied_to_sender, copied_to_receiver;  ///< XEP-0280
+    bool taken_live = false;   ///< a connected session was sent it, and what is lost of it returns
     std::string bytes = {};  ///< serialised once, before any stanza-id
     Change change = {};
     std::function<void()> undo = {};  ///< if the change cannot be stored
@@ -147,6 +148,7 @@ bool to_sessions(Passage& p, Account& account, const Sessions& sessions) {
         return true;
     }
     const auto delivery = std::make_shared<Delivery>(Delivery{archive_for_recipient(p, *account.writer, &account)});
+    p.taken_live = !std::ranges::all_of(sessions, asleep);
     send(p, account, sessions, others, delivery->entry, delivery);
     return true;
 }
@@ -242,7 +244,9 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     if (!deliver(p)) return;
     finish_for_sender(p);
     if (p.change.empty()) return;
-    core.write(std::move(p.change), [undo = std::move(p.undo), reply = core.failure_reply(message)](store::Result result) {
+    // Somebody has it already: an error would say that nobody has. What that session does not acknowledge comes back, and is answered then.
+    const auto reply_wanted = !p.taken_live;
+    core.write(std::move(p.change), [undo = std::move(p.undo), reply = reply_wanted ? core.failure_reply(message) : nullptr](store::Result result) {
         if (!result && undo) undo();
         if (reply) reply(result);
     });

@@ -200,5 +200,34 @@ class Unacknowledged(WireCase):
         self.assertEqual([f"m{n}" for n in range(40)], [s.get("id") for s in again.at_login if s.name == "message"])
 
 
+
+class Veil(WireCase):
+    """How long an acknowledgement takes must not tell a stranger who is online: it comes after a fixed time, so after the answer to a later ping."""
+
+    def comes_late(self, sender, stanza):
+        before = sender.acked
+        sender.sends(stanza)
+        sender.send_bytes(f"<r xmlns='{SM}'/>")
+        sender.sends(f"<iq type='get' id='veil' to='{sender.domain}'><ping xmlns='urn:xmpp:ping'/></iq>")
+        while sender.next().get("id") != "veil":
+            pass
+        late = sender.acked == before
+        sender.all_acked()
+        return late
+
+    def test_what_goes_to_strangers_is_acknowledged_late_whether_they_are_there_or_not(self):
+        mine, there, away, friend = self.accounts(4)
+        sender, online, contact = self.session(mine, "s"), self.online(there, "o"), self.online(friend, "f")
+        sender.goes_online()
+        self.befriend(sender, contact)
+        sender.enable_sm()
+        for to in (online.jid, away.jid, f"nobody@{self.server.domain}"):
+            for stanza in (f"<presence type='unsubscribe' to='{to}'/>", f"<message type='headline' to='{to}'><body>x</body></message>"):
+                with self.subTest(to=to, stanza=stanza):
+                    self.assertTrue(self.comes_late(sender, stanza))
+                    sender.collect()
+        self.assertFalse(self.comes_late(sender, f"<presence to='{contact.full}'/>"), "who shares presence is not hidden")
+
+
 if __name__ == "__main__":
     main()

@@ -33,7 +33,7 @@ class Notice(PolicyCase):
         self.assertIn("30 days", page)
         self.assertIn("30 Tage", page)
 
-    def test_every_account_is_told_once_online_ones_at_once_and_those_made_later_not_at_all(self):
+    def test_every_account_is_told_once_online_ones_at_once_and_those_made_meanwhile_too(self):
         online, away, both = self.accounts(3)
         first = self.online(online, "one")
         second = self.online(both, "one")
@@ -46,6 +46,7 @@ class Notice(PolicyCase):
         told = self.told_at_login(away)
         self.assertEqual(1, len(told))
         self.assert_news(told[0], "30 ")
+        self.assert_news(self.told_at_login(later)[0], "30 ")
         for account in (online, away, both, later):
             self.assertEqual([], self.told_at_login(account), account)
         self.server.restart()

@@ -192,15 +192,22 @@ TEST_SUITE("retention/policy_change") {
         CHECK_FALSE(standing.news_since(3));
     }
 
-    TEST_CASE("an announcement that leaves nothing of the one before withdraws that") {
-        auto standing = PolicyStanding::first(file("7d", "7d"));
-        standing.offer(file("30d", "1d"), t0);
-        standing.offer(file("7d", "7d"), t0 + day);  // the letterbox was 1d already
-        CHECK(standing.serial() == 2);
-        CHECK_FALSE(standing.news_since(0));
-        REQUIRE(standing.news_since(1));
-        CHECK(standing.news_since(1)->withdrawn);
-        CHECK(standing.news_since(1)->changes.empty());
+    TEST_CASE("what waits is told against what is in force, and an account made meanwhile is told of it") {
+        auto standing = PolicyStanding::first(file("7d", "7d", "1d"));
+        CHECK(standing.serial_for_new_accounts() == 0);
+        standing.offer(file("30d", "7d", "1d"), t0);
+        CHECK(one_of(standing.news_since(standing.serial_for_new_accounts())).to == "\"30d\"");
+        standing.advance(t0 + day);
+        CHECK_FALSE(standing.news_since(standing.serial_for_new_accounts()));
+        standing.offer(file("60d", "7d", "1d"), t0 + 2 * day);
+        const auto news = standing.news_since(0);
+        REQUIRE(news);
+        REQUIRE(news->changes.size() == 2);
+        CHECK(news->changes[0].change == KeyChange{"archive.keep", "\"7d\"", "\"30d\"", Turn::looser});
+        CHECK_FALSE(news->changes[0].waits);
+        CHECK(news->changes[1].change == KeyChange{"archive.keep", "\"30d\"", "\"60d\"", Turn::looser});
+        CHECK(news->changes[1].waits);
+        CHECK(one_of(standing.news_since(standing.serial_for_new_accounts())).from == "\"30d\"");
     }
 
     TEST_CASE("what was loosened and then tightened again is no news, and each change has its own date") {
