@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 
 from lethe_test import ledger
@@ -30,10 +31,18 @@ class PolicyFaults(unittest.TestCase):
 
     def attach(self, server, inject):
         log = server.directory / "strace"
-        tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", str(log), "-p", str(server.pid), "-e", f"trace={CALLS}", *inject], stderr=subprocess.DEVNULL)
-        tasks = [f"/proc/{server.pid}/task/{t}/status" for t in os.listdir(f"/proc/{server.pid}/task")]
-        until(lambda: all("TracerPid:\t0" not in pathlib.Path(t).read_text() for t in tasks), "the tracer on every thread")
-        return tracer, log
+        for _ in range(10):
+            tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", str(log), "-p", str(server.pid), "-e", f"trace={CALLS}", *inject],
+                                      stderr=subprocess.DEVNULL)
+            limit = time.monotonic() + LIMIT / 10
+            while time.monotonic() < limit:
+                tasks = pathlib.Path(f"/proc/{server.pid}/task").iterdir()
+                if all("TracerPid:\t0" not in (task / "status").read_text() for task in tasks):
+                    return tracer, log
+                time.sleep(0.02)
+            tracer.terminate()  # a thread that began while it attached is not followed
+            tracer.wait()
+        raise AssertionError("the tracer does not get hold of every thread")
 
     def show(self, server):
         return json.loads(server.ctl("policy", "show", "--json").stdout)

@@ -105,7 +105,7 @@ class Unsynchronised(unittest.TestCase):
         self.server.stop()
         self.say(synchronised=True)
         self.server.start()
-        self.assertFalse(files & self.files(), "the first sweep precedes the listeners")
+        self.destroyed(files)
 
     def test_who_declares_the_clock_right_ends_the_wait(self):
         self.server.start()
