@@ -32,6 +32,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("failed_all_auth", lambda stanza: self.finish("refused"))
         self.add_event_handler("connection_failed", lambda reason: self.finish(f"no connection: {reason}"))
         self.add_event_handler("disconnected", lambda reason: self.finish(f"disconnected: {reason}"))
+        self.add_event_handler("session_resumed", lambda stanza: self.resumed())
         self.started = self.loop.create_future()
 
     async def get_dns_records(self, *_, **__):
@@ -49,8 +50,19 @@ class Person(slixmpp.ClientXMPP):
         self.ended = self.ended or how
         self.tell()
 
+    def resumed(self):
+        if not self.started.done():
+            self.started.set_result("resumed")
+
+    async def lose_connection(self):
+        """As a phone does in a tunnel: nobody says goodbye."""
+        self.ended = None
+        self.abort()
+        await self.until(lambda: self.ended, "the end of the connection")
+        self.started = self.loop.create_future()
+
     async def log_in(self):
-        """Returns "online", or in a word why not."""
+        """Returns "online" or "resumed" (XEP-0198), or in a word why not."""
         place = (self.host.ADDRESS, self.host.port_tls if self.direct_tls else self.host.port)
         if "use_ssl" in inspect.signature(self.connect).parameters:  # Debian 12's slixmpp
             self.connect(place, use_ssl=self.direct_tls)

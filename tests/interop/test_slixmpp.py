@@ -30,6 +30,24 @@ class TwoPeople(unittest.IsolatedAsyncioTestCase):
         async with self.person((jid, password)) as alice:
             self.assertEqual(alice.boundjid.bare, jid)
 
+    async def test_who_lost_the_connection_goes_on_where_he_was(self):
+        one, two = self.accounts()
+        async with self.person(one) as alice, self.person(two) as bob:
+            await alice.befriend(bob)
+            seen = len(alice.presences)
+            for tunnel in range(3):
+                await bob.settle()
+                await bob.lose_connection()
+                for number in range(5):
+                    alice.say(two[0], f"message {tunnel}.{number}")
+                await alice.settle()
+                self.assertEqual(await bob.log_in(), "resumed")
+                await bob.hear(f"message {tunnel}.4")
+                bob.say(one[0], f"out of tunnel {tunnel}")
+                await alice.hear(f"out of tunnel {tunnel}")
+            self.assertEqual(bob.bodies(alice), [f"message {tunnel}.{number}" for tunnel in range(3) for number in range(5)])
+            self.assertEqual(len(alice.presences), seen)
+
     async def test_direct_tls_serves_as_well_as_starttls(self):
         one, two = self.accounts()
         async with self.person(one, direct_tls=True) as alice, self.person(two) as bob:
