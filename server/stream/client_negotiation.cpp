@@ -192,7 +192,9 @@ asio::awaitable<void> ClientStream::on_authenticated(xml::Document document) {
         auto operation = resume(std::move(document));
         const auto answer = co_await std::move(operation);
         if (state_ != State::closing) push(answer);
-        if (state_ == State::bound) session_->resend();
+        if (state_ != State::bound) co_return;
+        session_->resend();
+        service_.core.features.connected(service_.core, session_);
         co_return;
     }
     if (root.ns() == ns::sm) {
@@ -263,6 +265,7 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
     auto reply = xmpp::result_reply(iq);
     reply.root().add("bind", ns::bind).add("jid").add_text(jid->to_string());
     push(xml::serialize(reply.root()), true);
+    service_.core.features.connected(service_.core, session_);
 }
 
 void ClientStream::enter(std::shared_ptr<core::Session> session) {
@@ -281,7 +284,6 @@ void ClientStream::enter(std::shared_ptr<core::Session> session) {
     state_ = State::bound;
     heard_at_ = std::chrono::steady_clock::now();
     deadline_.cancel();
-    service_.core.features.connected(service_.core, session_);
 }
 
 bool ClientStream::hold_back(xml::Document& document) {
