@@ -3,7 +3,7 @@
 // session or the one before, in one exchange.
 //
 // Path: <authenticate/> is kept until the login has succeeded → <resume/> is tried first → else <bind/> begins a session, with what it wants
-// turned on → <success/> holds the answers to both, and stream features follow without a restart. A failed login forgets all of it.
+// turned on → <success/> holds the answers to both, and stream features follow without a restart, except after a resumption. A failed login forgets all of it.
 //
 // What differs here: what waits in the letterbox is not cleared unseen, as Bind 2 has it, but only what the archive will give out (core/letterbox.h):
 // a policy, or the user, may keep no archive. The user agent's id is held in memory with its session, so that the next session of the same
@@ -65,8 +65,10 @@ asio::awaitable<void> ClientStream::answer_sasl2() {
     const auto identity = session_ ? session_->jid().to_string() : proof_->account.to_string();
     push("<success xmlns='urn:xmpp:sasl:2'><additional-data>" + *additional + "</additional-data><authorization-identifier>" +
          xml::escape(identity) + "</authorization-identifier>" + answers + "</success>");
-    push(features());
+    // XEP-0198 section 9.2: a resumed stream is established with <success/>.
     if (resumed) session_->resend();
+    else push(features());
+    if (session_) service_.core.features.connected(service_.core, session_);
 }
 
 /// The <bound/>; without a session the stream is closing.
