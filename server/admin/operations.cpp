@@ -87,7 +87,18 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
     std::unordered_map<AccountId, std::deque<Waiting>, AccountId::Hash>
         under_way;  // an empty queue: one runs, none waits
 
-    void in_turn(const AccountId& id, Step step, Done done) {
+    /// Of these, how many may change who can log in.
+    std::unordered_map<AccountId, unsigned, AccountId::Hash> deciding;
+    enum class Login { may_change, stays };
+
+    void in_turn(const AccountId& id, Step step, Done done, Login login = Login::may_change) {
+        if (login == Login::may_change) {
+            ++deciding[id];
+            done = [this, id, done = std::move(done)](Outcome outcome) mutable {
+                done(std::move(outcome));
+                if (--deciding[id] == 0) deciding.erase(id);
+            };
+        }
         const auto [place, first] = under_way.try_emplace(id);
         if (first)
             run(id, {std::move(step), std::move(done)});
@@ -158,7 +169,7 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
             }));
     }
     /// Writes what `change` makes of the record, under the same key.
-    void edit(const xmpp::BareJid& account, std::move_only_function<Outcome(AccountRecord&)> change, Done done) {
+    void edit(const xmpp::BareJid& account, std::move_only_function<Outcome(AccountRecord&)> change, Done done, Login login) {
         const auto id = keys.account_id(account);
         in_turn(
             id,
@@ -168,7 +179,7 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
                 if (auto changed = change(now->record); !changed) return finished(std::unexpected(changed.error()));
                 store.replace_record(id, keys.seal_record(id, now->key, now->record), answer(std::move(finished)));
             },
-            std::move(done));
+            std::move(done), login);
     }
     void rekey(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
                const AccountRecord& before, bool drop_rows, Done done) {
@@ -237,7 +248,7 @@ void Operations::set_suspended(const xmpp::BareJid& account, bool suspended, Don
             record.suspended = suspended;
             return {};
         },
-        std::move(done));
+        std::move(done), Impl::Login::may_change);
 }
 
 void Operations::choose_archive(const xmpp::BareJid& account, std::optional<std::int64_t> choice,
@@ -249,7 +260,7 @@ void Operations::choose_archive(const xmpp::BareJid& account, std::optional<std:
             record.archive_choice = choice;
             return {};
         },
-        std::move(done));
+        std::move(done), Impl::Login::stays);
 }
 
 void Operations::set_told(const xmpp::BareJid& account, std::uint32_t serial, Done done) {
@@ -259,7 +270,7 @@ void Operations::set_told(const xmpp::BareJid& account, std::uint32_t serial, Do
             record.told = std::max(record.told, serial);
             return {};
         },
-        std::move(done));
+        std::move(done), Impl::Login::stays);
 }
 
 void Operations::erase(const xmpp::BareJid& account, Done done) {
@@ -276,6 +287,6 @@ void Operations::erase(const xmpp::BareJid& account, Done done) {
 }
 
 std::uint64_t Operations::count() const { return impl_->store.account_count(); }
-bool Operations::busy(const crypto::AccountId& id) const { return impl_->under_way.contains(id); }
+bool Operations::busy(const crypto::AccountId& id) const { return impl_->deciding.contains(id); }
 
 }  // namespace lethe::admin

@@ -89,8 +89,8 @@ public:
     void erase(const xmpp::BareJid& account, Done done);
     std::uint64_t count() const;
 
-    /// An operation on this account is under way: what account() of the store says may be gone in a moment. A
-    /// login should be asked to come back.
+    /// An operation on this account is under way that may change who can log in: what account() of the store says may be gone in
+    /// a moment. A login should be asked to come back.
     bool busy(const crypto::AccountId& id) const;
 
 private:

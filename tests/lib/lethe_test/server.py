@@ -149,6 +149,8 @@ class Server:
             try:
                 for address in (self.address, self.address_tls):
                     socket.create_connection(address, timeout=LIMIT).close()
+                with socket.socket(socket.AF_UNIX) as control:  # lethectl's, opened last
+                    control.connect(str(self.data / "run" / "control"))
                 return
             except OSError:
                 if time.monotonic() > limit:
