@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What goes to standard error: whoever collects it, a journal for example, knows nothing of the policy's deadlines."""
+import contextlib
 import os
 import pty
 import signal
@@ -52,17 +53,16 @@ class StandardError(unittest.TestCase):
         pid, terminal = pty.fork()
         if pid == 0:
             os.execv(LETHED, [str(LETHED), "--config", str(server.config_file)])
-        shown = b""
-        with os.fdopen(terminal, "rb", buffering=0) as screen:
-            try:
-                while b" server_stopped" not in shown:
-                    shown += screen.read(1000)
-                    if b" server_started" in shown and b" server_stopped" not in shown:
-                        os.kill(pid, signal.SIGTERM)
-            except OSError:  # the other side is closed
-                pass
+        shown, asked = b"", False
+        with os.fdopen(terminal, "rb", buffering=0) as screen, contextlib.suppress(OSError):  # which is the other side's end
+            while data := screen.read(1000):
+                shown += data
+                if not asked and b" server_started" in shown:
+                    os.kill(pid, signal.SIGTERM)
+                    asked = True
         self.assertEqual(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        self.assertIn(b" listening", shown)
+        for line in (b" listening", b" server_stopped"):
+            self.assertIn(line, shown)
 
 
 if __name__ == "__main__":
