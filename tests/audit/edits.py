@@ -309,7 +309,7 @@ def the_policy_that_stands_replaced(data, random, base):
 def the_policy_that_stands_damaged(data, random, base):
     with Environment(data / "state.mdb") as env:
         (key, value), = env.rows(b"policy")
-        env.put(b"policy", key, random.choice([value[:-1], b"", b"\2" + value[1:], value.replace(b"keep", b"kept"), random.randbytes(len(value))]))
+        env.put(b"policy", key, random.choice([value[:-1], b"", b"\xff" + value[1:], value.replace(b"keep", b"kept"), random.randbytes(len(value))]))
     return {"state.mdb"}
 
 

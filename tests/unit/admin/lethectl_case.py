@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 LETHECTL = None  # set by test_lethectl.py
@@ -45,20 +46,24 @@ def on_terminal(args, answers, env=None):
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(LETHECTL, [LETHECTL, *args], {"TERM": "xterm", **keep("ASAN_OPTIONS", "UBSAN_OPTIONS"), **(env or {})})
-    shown = b""
+    shown, status = b"", None
     answers = list(answers)
     with os.fdopen(fd, "r+b", buffering=0) as terminal:
         while True:
             try:
                 piece = terminal.read(4096)
-            except OSError:  # the other side is closed
-                break
-            if not piece:
-                break
+            except OSError:  # nobody has the other side open: for good only once the process has ended
+                piece = b""
             shown += piece
-            if answers and shown.endswith(answers[0][0]):
+            if piece and answers and shown.endswith(answers[0][0]):
                 terminal.write(answers.pop(0)[1])
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+            if piece:
+                continue
+            if status is not None:
+                return os.waitstatus_to_exitcode(status), shown
+            ended, value = os.waitpid(pid, os.WNOHANG)
+            status = value if ended else None
+            time.sleep(0.01)
 
 
 def mode(path):
