@@ -136,10 +136,10 @@ bool is_pseudonym(std::string_view value) {
 
 std::string log_time(Time time) {
     using namespace std::chrono;
-    const sys_time<microseconds> point{microseconds{time}};
+    const sys_seconds point{floor<seconds>(microseconds{time})};  // days of the earliest time do not fit into microseconds
     const auto day = floor<days>(point);
     const year_month_day date{day};
-    const hh_mm_ss clock{floor<seconds>(point - day)};
+    const hh_mm_ss clock{point - day};
     char out[64];
     std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
