@@ -52,6 +52,7 @@ public:
     Sealed seal_record(const AccountId& id, const AccountKey& key, const AccountRecord& record) const;
     std::expected<AccountRecord, Unopenable> open_record(const AccountId& id, const AccountKey& key, const Sealed& sealed) const;
     const KeyringKey& keyring_key() const;
+    const ProfileMasterKey& profile_key() const;  ///< for ProfileKeys
     /// The salt an unknown account's login is answered with; stable for a JID, like a real one.
     std::array<std::uint8_t, 16> fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const;
 

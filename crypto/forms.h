@@ -18,6 +18,7 @@ enum class Form : std::uint8_t {
     log_entry = 0xA4,
     vault_wrap = 0xA5,  // only inside an account record
     account_record = 0xA6,
+    profile_record = 0xA7,
 };
 
 inline constexpr std::size_t nonce_bytes = 24;

@@ -24,8 +24,8 @@ inline constexpr Context node_credential = context("nCredent");
 inline constexpr Context node_keyring = context("nKeyring");
 inline constexpr Context node_fake_salt = context("nFakeSlt");
 inline constexpr Context node_ledger = context("nLedgerS");
-// Reserved for what the design names and nothing uses yet.
 inline constexpr Context node_profile = context("nProfile");
+// Reserved for what the design names and nothing uses yet.
 inline constexpr Context node_room = context("nRoomKey");
 inline constexpr Context node_upload_slot = context("nUpldSlt");
 
@@ -33,6 +33,7 @@ inline constexpr Context node_upload_slot = context("nUpldSlt");
 inline constexpr Context vault_roster_index = context("vRosterI");
 inline constexpr Context vault_blocklist_index = context("vBlcklsI");
 inline constexpr Context vault_settings_index = context("vSettngI");
+inline constexpr Context vault_personal_index = context("vPersonI");
 inline constexpr Context vault_record = context("vRecordK");
 inline constexpr Context vault_archive_id_mac = context("vArcIdMc");
 inline constexpr Context vault_archive_id_pad = context("vArcIdPd");
@@ -44,6 +45,7 @@ inline constexpr std::array all_contexts = {
     node_upload_slot,      node_ledger,          vault_roster_index,
     vault_blocklist_index, vault_settings_index, vault_record,
     vault_archive_id_mac,  vault_archive_id_pad, vault_exchange,
+    vault_personal_index,
 };
 consteval bool all_distinct() {
     for (std::size_t i = 0; i < all_contexts.size(); ++i)
@@ -55,6 +57,8 @@ static_assert(all_distinct());
 
 // First part of keyed BLAKE2b messages.
 inline constexpr std::string_view account_record_key = "lethe account record v1";
+inline constexpr std::string_view profile_index_key = "lethe profile lookup v1";
+inline constexpr std::string_view profile_record_key = "lethe profile record v1";
 inline constexpr std::string_view vault_wrap_key = "lethe vault wrap v1";
 inline constexpr std::string_view log_entry_key = "entry";
 inline constexpr std::string_view log_next_key = "next";

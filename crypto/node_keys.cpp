@@ -31,13 +31,15 @@ struct NodeKeys::Impl {
     CredentialKey credential;
     KeyringKey keyring;
     FakeSaltKey fake_salt;
+    ProfileMasterKey profile;
 };
 
 NodeKeys::NodeKeys(const NodeKey& node_key)
     : impl_(new Impl{subkey<AccountIdKey>(node_key, labels::node_account_id),
                      subkey<CredentialKey>(node_key, labels::node_credential),
                      subkey<KeyringKey>(node_key, labels::node_keyring),
-                     subkey<FakeSaltKey>(node_key, labels::node_fake_salt)}) {}
+                     subkey<FakeSaltKey>(node_key, labels::node_fake_salt),
+                     subkey<ProfileMasterKey>(node_key, labels::node_profile)}) {}
 NodeKeys::~NodeKeys() = default;
 NodeKeys::NodeKeys(NodeKeys&&) noexcept = default;
 
@@ -71,6 +73,7 @@ std::expected<AccountRecord, Unopenable> NodeKeys::open_record(const AccountId& 
 }
 
 const KeyringKey& NodeKeys::keyring_key() const { return impl_->keyring; }
+const ProfileMasterKey& NodeKeys::profile_key() const { return impl_->profile; }
 
 std::array<std::uint8_t, 16> NodeKeys::fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const {
     Bytes message{static_cast<std::uint8_t>(mechanism)};

@@ -14,6 +14,7 @@ namespace {
 using RosterIndexKey = Secret<struct RosterIndexKeyTag, key_bytes>;
 using BlocklistIndexKey = Secret<struct BlocklistIndexKeyTag, key_bytes>;
 using SettingsIndexKey = Secret<struct SettingsIndexKeyTag, key_bytes>;
+using PersonalIndexKey = Secret<struct PersonalIndexKeyTag, key_bytes>;
 using RecordKey = Secret<struct RecordKeyTag, key_bytes>;
 using ExchangeKey = Secret<struct ExchangeKeyTag, crypto_box_SECRETKEYBYTES>;
 
@@ -41,6 +42,7 @@ struct Vault::Impl {
     RosterIndexKey roster;
     BlocklistIndexKey blocklist;
     SettingsIndexKey settings;
+    PersonalIndexKey personal;
     RecordKey record;
     ArchiveIdKeys archive_ids;
     ExchangeKey exchange;
@@ -55,6 +57,7 @@ Vault::Vault(const AccountId& id, const VaultSecret& secret) {
                          subkey<RosterIndexKey>(secret, labels::vault_roster_index),
                          subkey<BlocklistIndexKey>(secret, labels::vault_blocklist_index),
                          subkey<SettingsIndexKey>(secret, labels::vault_settings_index),
+                         subkey<PersonalIndexKey>(secret, labels::vault_personal_index),
                          subkey<RecordKey>(secret, labels::vault_record),
                          {subkey<ArchiveIdKeys::MacKey>(secret, labels::vault_archive_id_mac),
                           subkey<ArchiveIdKeys::PadKey>(secret, labels::vault_archive_id_pad)},
@@ -75,6 +78,9 @@ BlindKey Vault::blocklist_key(const xmpp::Jid& jid) const {
 }
 BlindKey Vault::settings_key(std::string_view name) const {
     return identifier<BlindKey>(impl_->settings, as_bytes(name));
+}
+BlindKey Vault::personal_key(std::string_view name) const {
+    return identifier<BlindKey>(impl_->personal, as_bytes(name));
 }
 
 Sealed Vault::seal(RecordTable table, const BlindKey& key, ByteView plain) const {

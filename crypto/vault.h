@@ -18,7 +18,7 @@
 namespace lethe::crypto {
 
 /// Which table a sealed record belongs to; part of its AD. Values are on disk.
-enum class RecordTable : std::uint8_t { roster = 1, blocklist = 2, settings = 3 };
+enum class RecordTable : std::uint8_t { roster = 1, blocklist = 2, settings = 3, personal = 4 };
 
 class Vault {
 public:
@@ -35,6 +35,8 @@ public:
     BlindKey blocklist_key(const xmpp::Jid& jid) const;
     /// Named single records: roster version, cursors.
     BlindKey settings_key(std::string_view name) const;
+    /// Rows of nodes that only their owner reads (core/node_rows.h names them).
+    BlindKey personal_key(std::string_view name) const;
 
     Sealed seal(RecordTable table, const BlindKey& key, ByteView plain) const;
     std::expected<Bytes, Unopenable> open(RecordTable table, const BlindKey& key, const Sealed& sealed) const;

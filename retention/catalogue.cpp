@@ -49,8 +49,8 @@ void add_state(std::vector<CatalogueRow>& rows) {
                     "that its owner chose for the archive, and the last announced policy that the owner was told of",
                     Reader::node_key, until_erased, account_end});
     rows.push_back({"account, by name", "DATA/state.mdb, all tables",
-                    "whether a guessed address has an account here, and how many contacts, blocked addresses "
-                    "and settings it has",
+                    "whether a guessed address has an account here, and how many contacts, blocked addresses, "
+                    "settings, private and published items it has",
                     Reader::node_key, until_erased, account_end});
     rows.push_back({"account, from outside", "DATA/state.mdb, all tables",
                     "how many accounts there are, how many rows each has in each table, their sizes after "
@@ -67,6 +67,14 @@ void add_state(std::vector<CatalogueRow>& rows) {
          "the contact list's version; how far the letterbox was delivered and subscriptions were applied; whose messages the owner wants "
          "archived: a default, and the addresses that are exceptions",
          Reader::owner_login, until_erased, vault_end});
+    rows.push_back({"private nodes", "DATA/state.mdb, table personal",
+                    "what clients keep for themselves or publish to contacts only: bookmarks, how far conversations were read, "
+                    "private storage, nicknames and moods; names of nodes and items, settings, contents",
+                    Reader::owner_login, until_erased, vault_end});
+    rows.push_back({"public profile", "DATA/state.mdb, table profile",
+                    "what anybody may ask for while its owner is away: vCard, avatar, OMEMO device lists and keys, whatever a client "
+                    "publishes openly; names of nodes and items, settings, contents",
+                    Reader::node_key, until_erased, account_end});
     rows.push_back({"store", "DATA/state.mdb, table meta",
                     "format version, version of the rules for addresses, a hash of the domain under the node "
                     "key, the highest "

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t longest_text = 500;  // these are shown on one line of a page and in a form field
 
 /// The only value that a key of something not built yet may have, as it is written in the file.
-enum class Null { zero_span, zero, no, none, off, empty_text };
+enum class Null { zero_span, zero, no, yes, none, off, empty_text };
 
 struct Unbuilt {
     std::string_view section, key;
@@ -29,7 +29,7 @@ constexpr std::array unbuilt{
     Unbuilt{"uploads", "max_size", Null::zero, "uploads are"},
     Unbuilt{"uploads", "quota_per_day", Null::zero, "uploads are"},
     Unbuilt{"rooms", "keep", Null::zero_span, "rooms are"},
-    Unbuilt{"profile", "public", Null::no, "profiles are"},
+    Unbuilt{"profile", "public", Null::yes, "keeping what users publish to the world from strangers is"},
     Unbuilt{"messages", "require_encryption", Null::off, "rules about encryption are"},
     Unbuilt{"messages", "welcome", Null::empty_text, "welcome messages are"},
     Unbuilt{"metrics", "public", Null::no, "metrics are"},
@@ -48,6 +48,8 @@ std::string_view written(Null null) {
             return "0";
         case Null::no:
             return "false";
+        case Null::yes:
+            return "true";
         case Null::none:
             return "\"none\"";
         case Null::off:
@@ -67,6 +69,8 @@ bool is_null(TomlSection& section, std::string_view key, Null null) {
             return section.integer(key).value_or(0) == 0;
         case Null::no:
             return !section.boolean(key).value_or(false);
+        case Null::yes:
+            return section.boolean(key).value_or(true);
         case Null::none:
             return section.string(key).value_or("none") == "none";
         case Null::off:

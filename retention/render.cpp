@@ -87,7 +87,9 @@ private:
                     {{archive, archive_kept(), owner},
                      {letterbox, letterbox_kept(), owner},
                      {requests, said(policy_.subscriptions), owner},
-                     {say("contact list, blocklist, settings", "Kontaktliste, Sperrliste, Einstellungen"), say("until changed or erased"), owner},
+                     {say("contact list, blocklist, bookmarks, settings", "Kontaktliste, Sperrliste, Lesezeichen, Einstellungen"), say("until changed or erased"), owner},
+                     {say("avatar, vCard and OMEMO keys, which anybody may ask for", "Avatar, vCard und OMEMO-Schlüssel, nach denen jeder fragen darf"),
+                      say("until changed or erased"), say("anyone with the disk and the node key")},
                      {say("the account itself", "das Konto selbst"), say("until changed or erased"), say("anyone with the disk and the node key")},
                      {log, said(policy_.log.keep) + say(" (events of their own below)", " (eigene Ereignisse unten)"), anyone}}};
         add(std::move(table));

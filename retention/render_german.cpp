@@ -18,6 +18,8 @@ const Pair pairs[] = {
     {"contact list", "Kontaktliste"},
     {"blocklist", "Sperrliste"},
     {"settings", "Einstellungen"},
+    {"private nodes", "private Knoten"},
+    {"public profile", "öffentliches Profil"},
     {"store", "Speicher"},
     {"policy", "Richtlinie"},
     {"keyring", "Schlüsselbund"},
@@ -55,8 +57,16 @@ const Pair pairs[] = {
      "SCRAM-Salze, Rundenzahlen, StoredKey und ServerKey (aus denen ein schwaches Passwort erraten werden kann), das Geheimnis des Tresors, verschlossen "
      "mit dem, was eine Anmeldung offenbart, der öffentliche Schlüssel des Tresors, ob das Konto gesperrt ist, die Aufbewahrung, die der Besitzer für das Archiv "
      "gewählt hat, und die letzte angekündigte Richtlinie, von der er erfahren hat"},
-    {"whether a guessed address has an account here, and how many contacts, blocked addresses and settings it has",
-     "ob eine erratene Adresse hier ein Konto hat, und wie viele Kontakte, gesperrte Adressen und Einstellungen es hat"},
+    {"whether a guessed address has an account here, and how many contacts, blocked addresses, settings, private and published items it has",
+     "ob eine erratene Adresse hier ein Konto hat, und wie viele Kontakte, gesperrte Adressen, Einstellungen, private und veröffentlichte Einträge es hat"},
+    {"what clients keep for themselves or publish to contacts only: bookmarks, how far conversations were read, private storage, nicknames and moods; "
+     "names of nodes and items, settings, contents",
+     "was Programme für sich behalten oder nur Kontakten zeigen: Lesezeichen, wie weit Gespräche gelesen sind, privater Speicher, Spitznamen und Stimmungen; "
+     "Namen von Knoten und Einträgen, Einstellungen, Inhalte"},
+    {"what anybody may ask for while its owner is away: vCard, avatar, OMEMO device lists and keys, whatever a client publishes openly; names of nodes "
+     "and items, settings, contents",
+     "wonach jeder fragen darf, während der Besitzer abwesend ist: vCard, Avatar, OMEMO-Gerätelisten und -Schlüssel, was ein Programm offen veröffentlicht; "
+     "Namen von Knoten und Einträgen, Einstellungen, Inhalte"},
     {"how many accounts there are, how many rows each has in each table, their sizes after padding, and in which part of the file they lie; keyed "
      "hashes in the place of names; when the file was last written",
      "wie viele Konten es gibt, wie viele Zeilen jedes in jeder Tabelle hat, ihre aufgefüllten Größen und in welchem Teil der Datei sie liegen; "

@@ -23,6 +23,7 @@ struct StateEdit {
     format::StateTable table;
     std::array<std::uint8_t, 32> key;
     std::optional<Sealed> value;
+    std::optional<SlotRef> under = {};  ///< of profile: the account key it was sealed under
 };
 
 struct Batch::Impl {
@@ -37,6 +38,7 @@ struct AccountEdit {
     std::optional<crypto::AccountKey> key;
     std::optional<Sealed> record;
     bool drop_rows = false;
+    Store::Reseal reseal = {};
 };
 
 /// One sender's change: a batch, or an account's life cycle, or nothing (a barrier).

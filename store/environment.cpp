@@ -177,11 +177,35 @@ WriteTransaction::~WriteTransaction() {
     if (txn_) mdb_txn_abort(txn_);
 }
 
-std::expected<bool, int> WriteTransaction::contains(std::size_t table, ByteView key) const {
+std::expected<std::optional<ByteView>, int> WriteTransaction::get(std::size_t table, ByteView key) const {
     MDB_val k = to_val(key), v{};
     const int rc = mdb_get(txn_, env_.table(table), &k, &v);
+    if (rc == MDB_NOTFOUND) return std::nullopt;
+    if (rc != 0) return std::unexpected(rc);
+    return to_view(v);
+}
+
+std::expected<bool, int> WriteTransaction::contains(std::size_t table, ByteView key) const {
+    const auto found = get(table, key);
+    if (!found) return std::unexpected(found.error());
+    return found->has_value();
+}
+
+std::expected<std::vector<std::pair<Bytes, Bytes>>, int> WriteTransaction::rows(std::size_t table,
+                                                                              ByteView prefix) const {
+    MDB_cursor* cursor = nullptr;
+    if (const int rc = mdb_cursor_open(txn_, env_.table(table), &cursor); rc != 0) return std::unexpected(rc);
+    std::vector<std::pair<Bytes, Bytes>> out;
+    MDB_val key = to_val(prefix), value{};
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    for (; rc == 0; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+        const auto found = to_view(key), content = to_view(value);
+        if (found.size() < prefix.size() || !std::equal(prefix.begin(), prefix.end(), found.begin())) break;
+        out.emplace_back(Bytes(found.begin(), found.end()), Bytes(content.begin(), content.end()));
+    }
+    mdb_cursor_close(cursor);
     if (rc != 0 && rc != MDB_NOTFOUND) return std::unexpected(rc);
-    return rc == 0;
+    return out;
 }
 
 int WriteTransaction::put(std::size_t table, ByteView key, ByteView value) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "crypto/bytes.h"
@@ -94,6 +95,10 @@ public:
     WriteTransaction(const WriteTransaction&) = delete;
     int code() const { return code_; }
     std::expected<bool, int> contains(std::size_t table, ByteView key) const;
+    /// The view holds until the next change.
+    std::expected<std::optional<ByteView>, int> get(std::size_t table, ByteView key) const;
+    /// Copies of all rows whose key starts with `prefix`.
+    std::expected<std::vector<std::pair<Bytes, Bytes>>, int> rows(std::size_t table, ByteView prefix) const;
     [[nodiscard]] int put(std::size_t table, ByteView key, ByteView value);
     [[nodiscard]] int erase(std::size_t table, ByteView key);  ///< a missing row is fine
     [[nodiscard]] int erase_prefix(std::size_t table, ByteView prefix);

@@ -19,6 +19,8 @@ StateTable state_table(Table table) {
             return blocklist;
         case Table::settings:
             return settings;
+        case Table::personal:
+            return personal;
     }
     std::abort();
 }

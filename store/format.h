@@ -13,13 +13,15 @@
 
 namespace lethe::store::format {
 
-inline constexpr std::uint32_t version = 2;  ///< of state.mdb, of the keyring and of buckets alike
+inline constexpr std::uint32_t version = 3;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
-inline constexpr std::array<const char*, 6> state_tables{"meta",      "accounts", "roster",
-                                                         "blocklist", "settings", "policy"};
+inline constexpr std::array<const char*, 8> state_tables{"meta",     "accounts", "roster",   "blocklist",
+                                                         "settings", "policy",   "personal", "profile"};
 inline constexpr std::array<const char*, 3> bucket_tables{"info", "heads", "entries"};
-enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings, policy };
+enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings, policy, personal, profile };
+/// Those whose rows belong to accounts: gone with the account and with a reset.
+inline constexpr std::array<StateTable, 5> account_tables{roster, blocklist, settings, personal, profile};
 enum BucketTable : std::size_t { info, heads, entries };
 StateTable state_table(Table table);
 
@@ -34,11 +36,7 @@ Bytes high_water_key(ClassId cls);  ///< "bucket_high_water" ‖ class
 Bytes encode_u32(std::uint32_t v);
 std::optional<std::uint32_t> decode_u32(ByteView bytes);
 
-/// Where a key lies in the keyring. The generation tells this use of the slot from earlier and later ones.
-struct SlotRef {
-    std::uint32_t index = 0, generation = 0;
-    friend bool operator==(const SlotRef&, const SlotRef&) = default;
-};
+using store::SlotRef;
 
 /// Value of accounts: slot ‖ generation ‖ sealed record.
 Bytes encode_account(const SlotRef& slot, const Sealed& record);
@@ -58,7 +56,7 @@ struct BucketInfo {
 Bytes encode_info(const BucketInfo& info);
 std::optional<BucketInfo> decode_info(ByteView bytes);
 
-/// Keys of roster, blocklist, settings: AccountId ‖ BlindKey.
+/// Keys of roster, blocklist, settings, personal, profile: AccountId ‖ BlindKey.
 std::array<std::uint8_t, 32> row_key(const AccountId& account, const BlindKey& key);
 /// Keys of heads: prefix ‖ segment.
 std::array<std::uint8_t, 20> head_key(const LogPrefix& prefix, std::uint32_t segment);

@@ -96,6 +96,12 @@ namespace {
 
 /// A row outlives no account: what was queued behind an erasure fails.
 int apply_row(WriteTransaction& txn, const StateEdit& edit) {
+    if (edit.under) {
+        const auto record = txn.get(format::accounts, ByteView(edit.key).first(AccountId::size));
+        if (!record) return record.error();
+        const auto account = *record ? format::decode_account(**record) : std::nullopt;
+        if (!account || account->slot != *edit.under) return ENOENT;
+    }
     if (!edit.value) return txn.erase(edit.table, edit.key);
     const auto account = txn.contains(format::accounts, ByteView(edit.key).first(AccountId::size));
     if (!account) return account.error();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The life of an account inside a group: its new key is on disk before the record that names it, the old one
 // is overwritten after.
+#include <algorithm>
 #include <cerrno>
 
 #include "store/group.h"
@@ -62,14 +63,36 @@ void Group::prepare_accounts() {
     }
 }
 
+namespace {
+
+/// What was queued before is in the transaction already; what comes after and was sealed under the old key is
+/// refused (apply_row).
+int reseal_rows(WriteTransaction& txn, const AccountId& id, const Store::Reseal& reseal) {
+    const auto rows = txn.rows(format::profile, id.view());
+    if (!rows) return rows.error();
+    int code = txn.erase_prefix(format::profile, id.view());
+    for (const auto& [key, value] : *rows) {
+        if (code != 0) return code;
+        if (key.size() != AccountId::size + BlindKey::size) continue;  // not a row this program wrote
+        Row row{{}, Sealed::from_disk(value)};
+        std::ranges::copy(ByteView(key).subspan(AccountId::size), row.key.bytes.begin());
+        if (const auto fresh = reseal(row))
+            code = txn.put(format::profile, format::row_key(id, fresh->key), fresh->value.view());
+    }
+    return code;
+}
+
+}  // namespace
+
 int Group::apply_account(WriteTransaction& txn, const Member& member) {
     const auto& edit = *member.change.account;
     int code = 0;
     if (edit.drop_rows) {
-        for (const auto table : {format::roster, format::blocklist, format::settings}) {
+        for (const auto table : format::account_tables) {
             if (code == 0) code = txn.erase_prefix(table, edit.id.view());
         }
     }
+    if (code == 0 && edit.reseal) code = reseal_rows(txn, edit.id, edit.reseal);
     if (code != 0) return code;
     if (edit.kind == Kind::erase) return txn.erase(format::accounts, edit.id.view());
     const auto slot = edit.kind == Kind::replace ? member.current->slot : *member.fresh;

@@ -28,7 +28,10 @@ std::expected<std::optional<AccountRow>, Error> Store::account(const AccountId& 
         if (!state) return std::unexpected(state.error());
         if (!*state) return std::nullopt;
         auto content = impl_->keyring->read(format::Part::account, format::owner_of(id), (*state)->slot);
-        if (content) return AccountRow{retag<crypto::AccountKey>(content->key), std::move((*state)->record)};
+        if (content) {
+            return AccountRow{retag<crypto::AccountKey>(content->key), (*state)->slot,
+                              std::move((*state)->record)};
+        }
         // The account may have got a new key between the two looks; twice the same slot means that it has
         // not.
         if (last == (*state)->slot) {
@@ -49,34 +52,53 @@ std::size_t Store::account_count() const {
     return code == 0 ? count : 0;
 }
 
-std::expected<std::vector<Row>, Error> Store::rows(Table table, const AccountId& account) const {
+namespace {
+
+std::expected<std::vector<Row>, Error> rows_of(Engine& engine, format::StateTable table, const AccountId& account) {
     std::vector<Row> out;
-    const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
-        return txn.each(format::state_table(table), account.view(), account.view(),
-                        [&](ByteView key, ByteView value) {
-                            Row row{{}, Sealed::from_disk(value)};
-                            if (key.size() != AccountId::size + BlindKey::size)
-                                return true;  // not a row this program wrote
-                            std::ranges::copy(key.subspan(AccountId::size), row.key.bytes.begin());
-                            out.push_back(std::move(row));
-                            return true;
-                        });
+    const int code = read_in(engine.state(), [&](const ReadTransaction& txn) {
+        return txn.each(table, account.view(), account.view(), [&](ByteView key, ByteView value) {
+            if (key.size() != AccountId::size + BlindKey::size) return true;  // not a row this program wrote
+            Row row{{}, Sealed::from_disk(value)};
+            std::ranges::copy(key.subspan(AccountId::size), row.key.bytes.begin());
+            out.push_back(std::move(row));
+            return true;
+        });
     });
     if (code != 0) return std::unexpected(to_error(code));
     return out;
 }
 
-std::expected<std::optional<Sealed>, Error> Store::row(Table table, const AccountId& account,
-                                                       const BlindKey& key) const {
+std::expected<std::optional<Sealed>, Error> row_of(Engine& engine, format::StateTable table,
+                                                   const AccountId& account, const BlindKey& key) {
     std::optional<Sealed> out;
-    const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
-        const auto value = txn.get(format::state_table(table), format::row_key(account, key));
+    const int code = read_in(engine.state(), [&](const ReadTransaction& txn) {
+        const auto value = txn.get(table, format::row_key(account, key));
         if (!value) return value.error();
         if (*value) out = Sealed::from_disk(**value);
         return 0;
     });
     if (code != 0) return std::unexpected(to_error(code));
     return out;
+}
+
+}  // namespace
+
+std::expected<std::vector<Row>, Error> Store::rows(Table table, const AccountId& account) const {
+    return rows_of(*impl_, format::state_table(table), account);
+}
+
+std::expected<std::optional<Sealed>, Error> Store::row(Table table, const AccountId& account,
+                                                       const BlindKey& key) const {
+    return row_of(*impl_, format::state_table(table), account, key);
+}
+
+std::expected<std::vector<Row>, Error> Store::profile_rows(const AccountId& account) const {
+    return rows_of(*impl_, format::profile, account);
+}
+
+std::expected<std::optional<Sealed>, Error> Store::profile_row(const AccountId& account, const BlindKey& key) const {
+    return row_of(*impl_, format::profile, account, key);
 }
 
 std::expected<std::optional<Bytes>, Error> Store::policy_standing() const {

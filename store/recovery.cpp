@@ -45,7 +45,7 @@ void finish_erasures(Engine& engine, const std::vector<AccountId>& dead) {
         transact(*engine.registry, engine.state_path(), state_layout(), [&](WriteTransaction& txn) {
             int code = 0;
             for (const auto& id : dead) {
-                for (const auto table : {format::roster, format::blocklist, format::settings}) {
+                for (const auto table : format::account_tables) {
                     if (code == 0) code = txn.erase_prefix(table, id.view());
                 }
                 if (code == 0) code = txn.erase(format::accounts, id.view());

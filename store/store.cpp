@@ -22,6 +22,16 @@ Batch& Batch::erase(Table table, const AccountId& account, const BlindKey& key) 
     return *this;
 }
 
+Batch& Batch::put_profile(const AccountId& account, const SlotRef& under, const BlindKey& key, Sealed value) {
+    impl_->rows.push_back({format::profile, format::row_key(account, key), std::move(value), under});
+    return *this;
+}
+
+Batch& Batch::erase_profile(const AccountId& account, const SlotRef& under, const BlindKey& key) {
+    impl_->rows.push_back({format::profile, format::row_key(account, key), std::nullopt, under});
+    return *this;
+}
+
 namespace {
 template <std::size_t N>
 Bytes to_bytes(const std::array<std::uint8_t, N>& key) {
@@ -87,10 +97,12 @@ void Store::replace_record(const AccountId& id, Sealed record, Completion done) 
         account_op({AccountEdit::Kind::replace, id, std::nullopt, std::move(record)}, std::move(done)));
 }
 
-void Store::rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows,
+void Store::rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, Reseal reseal,
                           Completion done) {
-    impl_->writer->enqueue(account_op(
-        {AccountEdit::Kind::rekey, id, std::move(key), std::move(record), drop_rows}, std::move(done)));
+    const bool drop_rows = !reseal;
+    impl_->writer->enqueue(
+        account_op({AccountEdit::Kind::rekey, id, std::move(key), std::move(record), drop_rows, std::move(reseal)},
+                   std::move(done)));
 }
 
 void Store::erase_account(const AccountId& id, Completion done) {

@@ -68,6 +68,12 @@ struct BucketSpan {
     friend bool operator==(const BucketSpan&, const BucketSpan&) = default;
 };
 
+/// Where a key lies in the keyring. The generation tells this use of the slot from earlier and later ones.
+struct SlotRef {
+    std::uint32_t index = 0, generation = 0;
+    friend bool operator==(const SlotRef&, const SlotRef&) = default;
+};
+
 /// One unit of change: all its state rows commit in one transaction, all its rows of one bucket in one transaction.
 class Batch {
 public:
@@ -78,6 +84,10 @@ public:
 
     Batch& put(Table table, const AccountId& account, const BlindKey& key, Sealed value);
     Batch& erase(Table table, const AccountId& account, const BlindKey& key);
+    /// A row of the table profile, sealed under the account key that lies at `under`. It fails (ErrorKind::not_found) if the account has another
+    /// key by then: what was sealed while a password was being changed would open for nobody.
+    Batch& put_profile(const AccountId& account, const SlotRef& under, const BlindKey& key, Sealed value);
+    Batch& erase_profile(const AccountId& account, const SlotRef& under, const BlindKey& key);
     Batch& put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment, Sealed header);
     Batch& append(const LogPrefix& prefix, crypto::SealedEntry entry);
     Batch& erase_entry(const LogPrefix& prefix, const crypto::LogPlace& place);
@@ -95,6 +105,7 @@ struct Row {
 };
 struct AccountRow {
     crypto::AccountKey key;
+    SlotRef slot;
     Sealed record;
 };
 struct Bucket {
@@ -150,9 +161,11 @@ public:
     // Accounts. A key slot is written before the record that names it commits, and the old one overwritten after.
     void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done);  ///< ErrorKind::exists
     void replace_record(const AccountId& id, Sealed record, Completion done);                          ///< same account key
-    /// drop_rows: a reset; the vault's rows go in the same transaction. May end as
-    /// ErrorKind::not_overwritten.
-    void rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, bool drop_rows, Completion done);
+    /// What becomes of a row of the table profile under the new account key; nothing if it does not open: it is dropped then.
+    using Reseal = std::function<std::optional<Row>(const Row&)>;
+    /// Without `reseal`: a reset; all rows go in the same transaction. Else those of the table profile are
+    /// replaced in it, and all others stay. May end as ErrorKind::not_overwritten.
+    void rekey_account(const AccountId& id, crypto::AccountKey key, Sealed record, Reseal reseal, Completion done);
     /// Overwrites the slot first, then deletes the record and every row. If the slot cannot be overwritten,
     /// record and rows go all the same (ErrorKind::not_overwritten), so that the next open knows that it has
     /// to be.
@@ -167,6 +180,9 @@ public:
 
     std::expected<std::vector<Row>, Error> rows(Table table, const AccountId& account) const;
     std::expected<std::optional<Sealed>, Error> row(Table table, const AccountId& account, const BlindKey& key) const;
+
+    std::expected<std::vector<Row>, Error> profile_rows(const AccountId& account) const;
+    std::expected<std::optional<Sealed>, Error> profile_row(const AccountId& account, const BlindKey& key) const;
 
     // Buckets. retention/ decides, this destroys.
     std::vector<Bucket> buckets() const;                         ///< alive ones, by class and number

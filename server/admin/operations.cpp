@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "crypto/profile.h"
 #include "crypto/vault.h"
 
 namespace lethe::admin {
@@ -181,11 +182,21 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
             },
             std::move(done), login);
     }
+    /// Without `old_key` the account is reset: nothing of it stays.
     void rekey(const AccountId& id, const VaultSecret& secret, PreparedCredentials credentials,
-               const AccountRecord& before, bool drop_rows, Done done) {
+               const AccountRecord& before, const AccountKey* old_key, Done done) {
         auto key = AccountKey::generate();
         auto sealed = keys.seal_record(id, key, make_record(id, secret, std::move(credentials), before));
-        store.rekey_account(id, std::move(key), std::move(sealed), drop_rows, answer(std::move(done)));
+        store::Store::Reseal reseal;
+        if (old_key)
+            reseal = [from = std::make_shared<const crypto::ProfileKeys>(keys, id, *old_key),
+                      to = std::make_shared<const crypto::ProfileKeys>(keys, id, key)](
+                         const store::Row& row) -> std::optional<store::Row> {
+                auto fresh = crypto::reseal(*from, *to, row.key, row.value);
+                if (!fresh) return std::nullopt;
+                return store::Row{fresh->key, std::move(fresh->value)};
+            };
+        store.rekey_account(id, std::move(key), std::move(sealed), std::move(reseal), answer(std::move(done)));
     }
 };
 
@@ -220,7 +231,7 @@ void Operations::change_password(const xmpp::BareJid& account, const crypto::Vau
             if (now->record.vault_public != crypto::Vault(id, secret).public_key())
                 return finished(std::unexpected(
                     refused("the account was reset meanwhile; log in with the new password")));
-            impl.rekey(id, secret, std::move(credentials), now->record, false, std::move(finished));
+            impl.rekey(id, secret, std::move(credentials), now->record, &now->key, std::move(finished));
         },
         std::move(done));
 }
@@ -232,7 +243,7 @@ void Operations::reset(const xmpp::BareJid& account, PreparedCredentials credent
         [&impl = *impl_, id, credentials = std::move(credentials)](Done finished) mutable {
             const auto now = impl.open(id);
             if (!now) return finished(std::unexpected(now.error()));
-            impl.rekey(id, VaultSecret::generate(), std::move(credentials), now->record, true,
+            impl.rekey(id, VaultSecret::generate(), std::move(credentials), now->record, nullptr,
                        std::move(finished));
         },
         std::move(done));

@@ -197,9 +197,9 @@ def a_message_in_the_clear(data, random, base):
 @edit
 def a_contact_in_the_clear(data, random, base):
     with Environment(data / "state.mdb") as env:
-        table = random.choice([b"roster", b"settings", b"blocklist"])
+        table = random.choice([b"roster", b"settings", b"blocklist", b"personal", b"profile"])
         account = random.choice([key for key, _ in env.rows(b"accounts")])
-        env.put(table, account + random.randbytes(16), b"\xa2" + b"contact=friend@chat.example name=Friend group=Friends".ljust(40 + 256, b"."))
+        env.put(table, account + random.randbytes(16), (b"\xa7" if table == b"profile" else b"\xa2") + b"contact=friend@chat.example name=Friend group=Friends".ljust(40 + 256, b"."))
     return {"state.mdb"}
 
 
@@ -334,7 +334,7 @@ def an_account_taken_from_the_table(data, random, base):
         rows = env.rows(b"accounts")
         key, _ = random.choice(rows)
         env.txn.delete(key, db=env.table(b"accounts"))
-        owned = [1 for table in (b"roster", b"settings", b"blocklist") for row, _ in env.rows(table) if row.startswith(key)]
+        owned = [1 for table in (b"roster", b"settings", b"blocklist", b"personal", b"profile") for row, _ in env.rows(table) if row.startswith(key)]
     return {"keyring"} | ({"state.mdb"} if owned else set())
 
 

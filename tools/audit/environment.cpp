@@ -46,6 +46,8 @@ constexpr Rule rules[] = {
     {false, "roster", 32, true, Form::record, 0},
     {false, "blocklist", 32, true, Form::record, 0},
     {false, "settings", 32, true, Form::record, 0},
+    {false, "personal", 32, true, Form::record, 0},
+    {false, "profile", 32, true, Form::profile_record, 0},
     {true, "info", 0, false, {}, 0},
     {true, "heads", 20, true, Form::segment_header, 0},
     {true, "entries", 22, true, Form::log_entry, 0},

@@ -24,6 +24,7 @@ TEST_SUITE("crypto/vault") {
         CHECK(hex(known.vault.blocklist_key(Jid::parse(vectors::blocked).value()).view()) ==
               vectors::blocklist_key);
         CHECK(hex(known.vault.settings_key(vectors::settings_name).view()) == vectors::settings_key);
+        CHECK(hex(known.vault.personal_key("nurn:xmpp:bookmarks:1").view()) == vectors::personal_key);
     }
 
     TEST_CASE("one address has unrelated keys in roster, blocklist and settings, and in another vault") {

@@ -102,6 +102,17 @@ inline constexpr std::string_view record_long_sealed =
     "0f00b57219b510167252e0f6cd1498052c63525e05928331b407f58fa8c77596c4025a7c5a682e326d3ce0439bbe0b16"
     "092136c4cfba52033292aae151d454751f514f7e1703ce75bff1fd26517e01d7ba8e89ae382fa7433df9cfc17cfcbda4"
     "705090b3087fc3ab8e";
+inline constexpr std::string_view personal_key = "542bc73d86f45d8cce7736a34f9340bc";
+inline constexpr std::string_view profile_name = "nurn:xmpp:avatar:metadata";
+inline constexpr std::string_view profile_row_key = "1e4e7c040496b57292cf63b9c8b0139d";
+inline constexpr std::string_view profile_record_sealed =
+    "a7c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d789b33a44caf1c99a86fbcad682d0e088033320dc39e343"
+    "5887762f5aad4362cee8e7bb5b18072d83ae132c6ae2d889fa9a98685254918c27af0ffb151f79edd2771521670d1e1f"
+    "622d09bee16840a6d7581f54b981ca847e115b107f45d0f84759c5e76c293d753d946883804955d7d52a72632af051f0"
+    "d9d39866aee75f5773b5478ab4dcc81ea0ccf6f9bf365de3bc2e8aa9f32c5b1bc8b2857fd5f58830ef97bb4f61211308"
+    "507e3541c5c51ca6b0c256ae3624de0155c804ec09bb77709592981158f5953ca93f55a89711cf77c8fa79ff820d2a81"
+    "1ac05e0831f4c2232d972b13194e81f23d0726b28e6af474624f72111c2a38144d68bfa2d9b44adf68981c5b2f852ae2"
+    "d139cae7121e099560";
 inline constexpr std::string_view log_prefix = "25eb240e0609f7236a5a7cd24b197f4d";
 inline constexpr std::string_view segment_header =
     "a3736845d54e87de09d6bb114aa7042c50a4a015bd9901d1a0026f5956533a1519f230a5abf3ce58e3b53e417d18f719"

@@ -154,6 +154,13 @@ def vectors():
         v["record_" + name + "_sealed"] = seal(0xA2, kdf(vault, "vRecordK"), nonce, account + b"\x01" + roster,
                                                text, 256)
 
+    v["personal_key"] = H(16, kdf(vault, "vPersonI"), b"nurn:xmpp:bookmarks:1")
+    profile, name = kdf(node, "nProfile"), "nurn:xmpp:avatar:metadata"
+    v["profile_name"] = name
+    index = v["profile_row_key"] = H(16, H(32, profile, b"lethe profile lookup v1" + account_key), name.encode())
+    v["profile_record_sealed"] = seal(0xA7, H(32, profile, b"lethe profile record v1" + account_key), nonce, account + index,
+                                      struct.pack(">I", len(name)) + name.encode() + v["record_short"], 256)
+
     v["log_prefix"] = H(16, bucket, account)
     k = run(0xA0, 32)
     v["segment_header"] = b"\xA3" + sealed_box(run(0xE0, 32), public, k + account + place(1, 7, 5, 0)[:9])

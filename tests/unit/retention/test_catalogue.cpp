@@ -77,7 +77,7 @@ TEST_SUITE("retention/catalogue") {
 
     TEST_CASE("the tables of the store are all there") {
         const auto rows = catalogue(keeps("24h"));
-        for (const char* table : {"table accounts", "table roster", "table blocklist", "table settings",
+        for (const char* table : {"table accounts", "table roster", "table blocklist", "table settings", "table personal", "table profile",
                                   "table meta", "table policy", "tables info, heads, entries"})
             CHECK_MESSAGE(std::ranges::any_of(rows,
                                               [&](const CatalogueRow& r) {
@@ -117,9 +117,9 @@ TEST_SUITE("retention/catalogue") {
     TEST_CASE("what only the owner's login opens is said to be just that, and the log is not") {
         const auto rows = catalogue(keeps("7d"));
         for (const char* name :
-             {"contact list", "blocklist", "settings", "archive", "letterbox", "subscriptions"})
+             {"contact list", "blocklist", "settings", "private nodes", "archive", "letterbox", "subscriptions"})
             CHECK(row(rows, name).reader == Reader::owner_login);
-        for (const char* name : {"account", "account, by name", "keyring", "bucket, by account"})
+        for (const char* name : {"account", "account, by name", "public profile", "keyring", "bucket, by account"})
             CHECK(row(rows, name).reader == Reader::node_key);
         for (const char* name : {"log", "node key", "bucket, from outside", "account, from outside"})
             CHECK(row(rows, name).reader == Reader::disk);

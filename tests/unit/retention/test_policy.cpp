@@ -164,7 +164,7 @@ TEST_SUITE("retention/policy") {
             "[log.login_failed]\nkeep = \"1h\"\naddress = \"full\"\n[log.letterbox_full]\nkeep = \"0\"\npeer "
             "= \"none\"\n"
             "[uploads]\nkeep = \"0\"\nmax_size = 0\nquota_per_day = 0\n[rooms]\nkeep = "
-            "\"0\"\n[profile]\npublic = false\n"
+            "\"0\"\n[profile]\npublic = true\n"
             "[messages]\nrequire_encryption = \"off\"\nwelcome = \"\"\n[metrics]\npublic = false\n"
             "[federation]\nenabled = false\nauthentication = \"none\"\nonion = false\n[backup]\nevery = "
             "\"0\"\nkeep = \"0\"\n"

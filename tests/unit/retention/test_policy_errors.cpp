@@ -253,7 +253,7 @@ TEST_SUITE("retention/policy errors") {
             {good + "[uploads]\nmax_size = 1\n", "12:12", {"uploads.max_size"}},
             {good + "[uploads]\nquota_per_day = 1\n", "12:17", {"uploads.quota_per_day"}},
             {good + "[rooms]\nkeep = \"unlimited\"\n", "12:8", {"rooms are not built yet"}},
-            {good + "[profile]\npublic = true\n", "12:10", {"profiles are not built yet", "false"}},
+            {good + "[profile]\npublic = false\n", "12:10", {"from strangers is not built yet", "public = true"}},
             {good + "[messages]\nrequire_encryption = \"remind\"\n", "12:22", {"not built yet", "\"off\""}},
             {good + "[messages]\nwelcome = \"hello\"\n", "12:11", {"welcome messages are not built yet"}},
             {good + "[metrics]\npublic = true\n", "12:10", {"metrics are not built yet"}},

@@ -66,10 +66,12 @@ std::string account_state(const Store& store, std::uint8_t n) {
 
 std::string rows_state(const Store& store, std::uint8_t n) {
     std::string out;
-    for (const auto table : {Table::roster, Table::blocklist, Table::settings}) {
+    for (const auto table : {Table::roster, Table::blocklist, Table::settings, Table::personal}) {
         const auto rows = store.rows(table, account_id(n));
         out += rows ? std::to_string(rows->size()) : "?";
     }
+    const auto rows = store.profile_rows(account_id(n));
+    out += rows ? std::to_string(rows->size()) : "?";
     return out;
 }
 
@@ -80,14 +82,16 @@ void prepare_account(Store& store) {
     for (const std::uint8_t n : {1, 2}) {
         batch.put(Table::roster, account_id(n), blind_key(1), sealed("contact"))
             .put(Table::blocklist, account_id(n), blind_key(1), sealed("blocked"))
-            .put(Table::settings, account_id(n), blind_key(1), sealed("setting"));
+            .put(Table::settings, account_id(n), blind_key(1), sealed("setting"))
+            .put(Table::personal, account_id(n), blind_key(1), sealed("bookmark"))
+            .put_profile(account_id(n), (*store.account(account_id(n)))->slot, blind_key(1), sealed("avatar"));
     }
     REQUIRE(write(store, std::move(batch)));
 }
 
 void check_bystander(const Store& store) {
     CHECK(account_state(store, 2) == "21 bystander");
-    CHECK(rows_state(store, 2) == "111");
+    CHECK(rows_state(store, 2) == "11111");
 }
 
 std::string bucket_file(const BucketId& id) {
@@ -122,27 +126,27 @@ const std::vector<Scenario>& scenarios() {
          }},
         {"an account gets a new key", 1, [](Store& store) { prepare_account(store); },
          [](Store& store, Told& told) {
-             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), false,
+             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), as_they_are(),
                                  told.into(0));
          },
          [](Store& store, const Told& told, const fs::path& data) {
              const auto state = account_state(store, 1);
              if (told.answer[0] == Told::yes) CHECK(state == "12 new");
              CHECK((state == "12 new" || state == "11 old"));
-             CHECK(rows_state(store, 1) == "111");
+             CHECK(rows_state(store, 1) == "11111");
              CHECK(live_slots(data, 1).size() == 2);
              check_bystander(store);
          }},
         {"an account is reset", 1, [](Store& store) { prepare_account(store); },
          [](Store& store, Told& told) {
-             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), true,
+             store.rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), {},
                                  told.into(0));
          },
          [](Store& store, const Told& told, const fs::path& data) {
              const auto state = account_state(store, 1);
              if (told.answer[0] == Told::yes) CHECK(state == "12 new");
              CHECK((state == "12 new" || state == "11 old"));
-             CHECK(rows_state(store, 1) == (state == "12 new" ? "000" : "111"));
+             CHECK(rows_state(store, 1) == (state == "12 new" ? "00000" : "11111"));
              CHECK(live_slots(data, 1).size() == 2);
              check_bystander(store);
          }},
@@ -152,7 +156,7 @@ const std::vector<Scenario>& scenarios() {
              const auto state = account_state(store, 1);
              if (told.answer[0] == Told::yes) CHECK(state == "none");
              CHECK((state == "none" || state == "11 old"));
-             CHECK(rows_state(store, 1) == (state == "none" ? "000" : "111"));
+             CHECK(rows_state(store, 1) == (state == "none" ? "00000" : "11111"));
              CHECK(store.account_count() == (state == "none" ? 1 : 2));
              CHECK(live_slots(data, 1).size() == (state == "none" ? 1 : 2));
              check_bystander(store);
@@ -216,7 +220,7 @@ const std::vector<Scenario>& scenarios() {
          [](Store& store, const Told& told, const fs::path& data) {
              const bool archived = bucket_state(store, data, archive_1) == "alive 7 1";
              const bool waiting = bucket_state(store, data, letterbox_1) == "alive 8 1";
-             const bool noted = rows_state(store, 1) == "211";
+             const bool noted = rows_state(store, 1) == "21111";
              if (told.answer[0] == Told::yes) CHECK(noted);
              if (noted) CHECK(waiting);
              if (waiting) CHECK(archived);

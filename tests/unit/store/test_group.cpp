@@ -211,11 +211,11 @@ TEST_SUITE("store/group") {
             store->create_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("two"),
                                   told("create again"));
             store->replace_record(account_id(99), sealed("three"), told("replace"));
-            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(13), sealed("four"), false,
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(13), sealed("four"), as_they_are(),
                                  told("rekey"));
             store->erase_account(account_id(99), told("erase"));
             store->erase_account(account_id(99), told("erase again"));
-            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(14), sealed("five"), false,
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(14), sealed("five"), as_they_are(),
                                  told("rekey gone"));
             store->create_account(account_id(99), key_of<crypto::AccountKey>(15), sealed("six"),
                                   told("create new"));
@@ -226,6 +226,51 @@ TEST_SUITE("store/group") {
         CHECK(byte_of((*store->account(account_id(99)))->key) == 15);
     }
 
+    TEST_CASE_FIXTURE(Fixture, "a new account key takes the profile with it, and nothing under the old one comes after") {
+        REQUIRE(make_account(*store, 99, 11, "old"));
+        const auto before = (*store->account(account_id(99)))->slot;
+        const auto reseal = [](const Row& row) -> std::optional<Row> {
+            if (text(row.value) == "damaged") return std::nullopt;
+            Row fresh{row.key, sealed(text(row.value) + ", sealed again")};
+            fresh.key.bytes[0] = 0xff;
+            return fresh;
+        };
+        as_one_group([&] {
+            Batch batch;
+            batch.put_profile(account_id(99), before, blind_key(1), sealed("committed with it"))
+                .put_profile(account_id(99), before, blind_key(2), sealed("damaged"))
+                .put(Table::personal, account_id(99), blind_key(3), sealed("the vault's"));
+            store->write(std::move(batch), told("before"));
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("new"), reseal, told("rekey"));
+            Batch late;
+            late.put_profile(account_id(99), before, blind_key(4), sealed("late"));
+            store->write(std::move(late), told("under the old key"));
+            Batch erasure;
+            erasure.erase_profile(account_id(99), before, blind_key(1));
+            store->write(std::move(erasure), told("erasing under the old key"));
+        });
+        CHECK(answers == std::vector<std::string>{"before yes", "rekey yes", "under the old key no",
+                                                  "erasing under the old key no"});
+        const auto rows = store->profile_rows(account_id(99));
+        REQUIRE(rows);
+        REQUIRE(rows->size() == 1);
+        CHECK(text((*rows)[0].value) == "committed with it, sealed again");
+        CHECK((*rows)[0].key.bytes[0] == 0xff);
+        CHECK(store->rows(Table::personal, account_id(99))->size() == 1);
+        const auto after = (*store->account(account_id(99)))->slot;
+        CHECK(after != before);
+        Batch batch;
+        batch.put_profile(account_id(99), after, blind_key(5), sealed("fresh"));
+        CHECK(write(*store, std::move(batch)));
+        CHECK(*store->profile_row(account_id(99), blind_key(5)));
+        const auto reset = wait([&](Completion done) {
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(13), sealed("reset"), {}, std::move(done));
+        });
+        REQUIRE(reset);
+        CHECK(store->profile_rows(account_id(99))->empty());
+        CHECK(store->rows(Table::personal, account_id(99))->empty());
+    }
+
     TEST_CASE_FIXTURE(Fixture,
                       "a key slot is synced before the record that names it, and overwritten after the one "
                       "that replaces it") {
@@ -233,7 +278,7 @@ TEST_SUITE("store/group") {
         faults::arm(dir.data(), {});
         faults::record(true);
         const auto rekeyed = wait([&](Completion done) {
-            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("new"), false,
+            store->rekey_account(account_id(99), key_of<crypto::AccountKey>(12), sealed("new"), as_they_are(),
                                  std::move(done));
         });
         const auto events = faults::events();

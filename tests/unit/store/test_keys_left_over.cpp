@@ -33,7 +33,7 @@ struct Fixture {
     }
     bool reset() {
         const auto result = wait([&](Completion done) {
-            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), true,
+            store->rekey_account(account_id(1), key_of<crypto::AccountKey>(12), sealed("new"), {},
                                  std::move(done));
         });
         return !result && result.error().kind == ErrorKind::not_overwritten;

@@ -62,7 +62,7 @@ TEST_SUITE("store/threads") {
             const auto key = static_cast<std::uint8_t>(round + 2);
             REQUIRE(succeeds([&](Completion done) {
                 store->rekey_account(account_id(1), key_of<crypto::AccountKey>(key),
-                                     sealed(std::to_string(key)), false, std::move(done));
+                                     sealed(std::to_string(key)), as_they_are(), std::move(done));
             }));
             if (round >= 40 && round % 4 == 0)
                 store->destroy_bucket({ClassId::archive, round / 4u - 9}, {}, {});
