@@ -158,6 +158,10 @@ void read_limits(Section s, Config::Limits& limits) {
     read_number(s, "letterbox_percent_per_sender", limits.letterbox_percent_per_sender, 1, 100);
     read_number(s, "roster_items", limits.roster_items, 1, 100'000);
     read_number(s, "blocklist_items", limits.blocklist_items, 1, 100'000);
+    read_number(s, "pep_nodes", limits.pep_nodes, 16, 100'000);
+    read_number(s, "pep_items", limits.pep_items, 1, 100'000);
+    read_number(s, "pep_item_bytes", limits.pep_item_bytes, 10000, 16 * mebibyte);
+    read_number(s, "pep_bytes", limits.pep_bytes, 10000, 1024 * mebibyte);
     read_number(s, "handshake_seconds", limits.handshake_seconds, 1, 3600);
     read_number(s, "queue_bytes", limits.queue_bytes, 65536, 1024 * mebibyte);
     read_number(s, "sm_unacked", limits.sm_unacked, 1, 1'000'000);

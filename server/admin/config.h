@@ -70,6 +70,10 @@ struct Config {
         unsigned letterbox_percent_per_sender = 25; ///< of one account's letterbox quota
         unsigned roster_items = 2000;
         unsigned blocklist_items = 2000;
+        unsigned pep_nodes = 250;                   ///< of one account: XEP-0163
+        unsigned pep_items = 1000;                  ///< of one node
+        std::size_t pep_item_bytes = 262144;        ///< one payload
+        std::size_t pep_bytes = std::size_t{4} << 20;  ///< all payloads of one account, vCard and private storage with them
         std::int64_t handshake_seconds = 30;             ///< from accept to a bound session
         std::size_t queue_bytes = std::size_t{4} << 20;  ///< waiting to be written to one connection
         unsigned sm_unacked = 1000;  ///< stanzas a client may leave unacknowledged (XEP-0198) for stall_seconds

@@ -18,6 +18,7 @@
 #include "crypto/vault.h"
 #include "server/core/archiving.h"
 #include "server/core/logs.h"
+#include "server/core/nodes.h"
 #include "server/core/roster.h"
 #include "server/core/session.h"
 
@@ -52,6 +53,8 @@ public:
     Roster roster;
     Blocklist blocklist;
     Archiving archiving;
+    Nodes nodes;
+    std::optional<std::string> photo;  ///< hash of the avatar (XEP-0153), "" if there is none; empty: not looked up yet
     std::map<std::string, std::shared_ptr<Session>> sessions;  ///< by resource
 
     // The letterbox (core/letterbox.cpp).

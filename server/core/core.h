@@ -16,6 +16,7 @@
 #include "server/admin/config.h"
 #include "server/admin/operations.h"
 #include "server/core/account.h"
+#include "server/core/client_features.h"
 #include "server/core/feature.h"
 #include "server/core/hibernation.h"
 #include "server/core/intake.h"
@@ -50,6 +51,7 @@ public:
     Logs logs;
     Intake intake;
     Departed departed;  ///< sessions that could have been resumed
+    ClientFeatures client_features;
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening
 

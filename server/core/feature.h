@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 
 namespace lethe::core {
 
+class Account;
 class Core;
 
 /// Answers one IQ, now or later (from a coroutine). Copyable; answers go to the session that asked, if it still exists.
@@ -72,6 +74,16 @@ struct Feature {
     /// Offered with the stream's features after authentication: elements, serialised.
     std::string_view stream_feature = {};
     std::vector<NonzaHandler> nonzas = {};
+    std::vector<std::pair<std::string_view, std::string_view>> account_identities = {};  ///< category and type, of the user's bare JID
+    /// Items and nodes that an account has of its own (XEP-0030 at its bare JID, for whoever may see it): the list, and one node's info or items.
+    std::function<void(const Request&, xml::Element query)> account_items = {};
+    std::function<bool(const Request&, xml::Element query, bool items)> account_node = {};
+    /// An available presence to everybody, before it goes out: may add to it.
+    std::function<void(Core&, const std::shared_ptr<Session>&, xml::Element stanza)> presence_sent = {};
+    /// An iq result or error to the server in its user's name. True: it was an answer to this feature.
+    std::function<bool(Core&, const std::shared_ptr<Session>&, xml::Element iq)> answered = {};
+    /// What an account publishes has changed, durably (XEP-0163): the names of the nodes.
+    std::function<void(Core&, const std::shared_ptr<Account>&, const std::set<std::string>& nodes)> nodes_changed = {};
     /// After the first available presence of a session.
     std::function<void(Core&, const std::shared_ptr<Session>&)> session_available = {};
     /// A client is connected again: its session was bound, or resumed.

@@ -23,6 +23,7 @@ struct Loaded {
     Roster roster;
     Blocklist blocklist;
     Archiving archiving;
+    Nodes nodes;
     std::optional<crypto::LogPlace> applied, delivered;
     std::size_t unreadable = 0;
 };
@@ -53,13 +54,17 @@ Archiving read_archiving(const store::Store& store, const crypto::Vault& vault, 
     return archiving.value_or(Archiving{});
 }
 
-Loaded load(const store::Store& store, const crypto::Vault& vault) {
+Loaded load(const store::Store& store, const crypto::NodeKeys& keys, const std::shared_ptr<const crypto::Vault>& open_vault) {
     Loaded loaded;
+    const auto& vault = *open_vault;
+    const auto shelves = Shelves::of(store, keys, vault.account(), open_vault);
+    auto nodes = shelves ? Nodes::load(*shelves) : std::nullopt;
     const auto contacts = store.rows(store::Table::roster, vault.account());
     const auto blocked = store.rows(store::Table::blocklist, vault.account());
     const auto version = store.row(store::Table::settings, vault.account(), vault.settings_key(roster_version_row));
-    if (!contacts || !blocked || !version) return loaded;
-    loaded.unreadable = loaded.roster.load(vault, *contacts) + loaded.blocklist.load(vault, *blocked);
+    if (!contacts || !blocked || !version || !nodes) return loaded;
+    loaded.unreadable = loaded.roster.load(vault, *contacts) + loaded.blocklist.load(vault, *blocked) + nodes->second;
+    loaded.nodes = std::move(nodes->first);
     loaded.roster.load_version(vault, *version);
     loaded.archiving = read_archiving(store, vault, loaded.unreadable);
     loaded.applied = read_cursor(store, vault, applied_row);
@@ -71,7 +76,7 @@ Loaded load(const store::Store& store, const crypto::Vault& vault) {
 /// What is on disk once everything queued so far is.
 asio::awaitable<Loaded> load_durable(Core& core, std::shared_ptr<const crypto::Vault> vault) {
     co_await core.barrier();
-    std::function<Loaded()> job = [&store = core.env.store, vault] { return load(store, *vault); };
+    std::function<Loaded()> job = [&store = core.env.store, &keys = core.env.keys, vault] { return load(store, keys, vault); };
     auto loading = on_pool<Loaded>(core.env.io, core.env.pool, std::move(job));
     Loaded loaded = co_await std::move(loading);
     if (loaded.unreadable) core.env.log.write(retention::Event::sealed_row_unreadable, {retention::Count{loaded.unreadable}});
@@ -91,15 +96,21 @@ void push_differences(Account& account, const Roster& before) {
     }
 }
 
+std::uint64_t all_changes(const Account& account) {
+    return account.roster.changes() + account.blocklist.changes() + account.nodes.changes();
+}
+
 asio::awaitable<void> follow_disk(Core& core, std::shared_ptr<Account> account) {
     for (;;) {
-        const auto changes = account->roster.changes() + account->blocklist.changes();
+        const auto changes = all_changes(*account);
         auto loading = load_durable(core, account->vault);
         Loaded loaded = co_await std::move(loading);
         if (!loaded.ok || account->state != Account::State::open) break;
-        if (account->roster.changes() + account->blocklist.changes() != changes) continue;  // and may not be durable yet
+        if (all_changes(*account) != changes) continue;  // and may not be durable yet
         std::swap(account->roster, loaded.roster);
         account->blocklist = std::move(loaded.blocklist);
+        account->nodes = std::move(loaded.nodes);
+        account->photo.reset();
         push_differences(*account, loaded.roster);
         break;
     }
@@ -184,6 +195,7 @@ asio::awaitable<std::shared_ptr<Account>> open_account(Core& core, xmpp::BareJid
         account->roster = std::move(loaded.roster);
         account->blocklist = std::move(loaded.blocklist);
         account->archiving = std::move(loaded.archiving);
+        account->nodes = std::move(loaded.nodes);
         account->applied = loaded.applied;
         account->delivered = loaded.delivered;
         auto settling = settle_subscriptions(core, account);

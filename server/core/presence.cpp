@@ -105,6 +105,9 @@ void undirected(Core& core, const std::shared_ptr<Session>& session, xml::Elemen
         return;
     }
     const int priority = *wanted;
+    session->server_photo = false;
+    for (const auto& feature : core.features.all())
+        if (feature.presence_sent) feature.presence_sent(core, session, stanza);
     session->presence = Session::Presence{priority, make_wire(xml::serialize(stanza))};
     broadcast(core, *session, session->presence->stanza);
     if (first) initial_presence(core, session);
@@ -306,6 +309,19 @@ void announce_unavailable(Core& core, Session& session, const Wire& wire) {
     for (const auto& to : std::exchange(session.directed, {})) to_directed(core, session, to, wire);
 }
 
+void send_presence_again(Core& core, const std::shared_ptr<Session>& session) {
+    if (!session->presence) return;
+    const auto document = xml::parse(*session->presence->stanza);
+    auto stanza = document.root();
+    if (!stanza) return;
+    for (const auto& feature : core.features.all())
+        if (feature.presence_sent) feature.presence_sent(core, session, stanza);
+    auto wire = xml::serialize(stanza);
+    if (wire == *session->presence->stanza) return;
+    session->presence->stanza = make_wire(std::move(wire));
+    broadcast(core, *session, session->presence->stanza);
+}
+
 void withdraw_directed(Core& core, Account& account, const Blocklist& blocklist) {
     for (const auto& [_, session] : account.sessions) {
         const auto wire = unavailable_stanza(session->jid());
@@ -332,7 +348,7 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
     if (session->account().blocks(*to)) {
         if (type_text == "unavailable" || type_text == "error") return;  // what there was to take back, blocking took back
         session->send(xmpp::error_reply(stanza, {xmpp::Condition::not_acceptable, "You have blocked this address.", "blocked",
-                                                 std::string(ns::blocking_errors), "cancel"}).root());
+                                                 std::string(ns::blocking_errors), {}, "cancel"}).root());
         return;
     }
     if (!core.is_local(*to) && type_text != "error" && type_text != "unavailable") {

@@ -25,6 +25,9 @@ void session_unavailable(Core& core, Session& session);
 /// The same with a stanza of the user's own words; from, and no to.
 void announce_unavailable(Core& core, Session& session, const Wire& wire);
 
+/// What features add to presence may have changed (Feature::presence_sent): if so it goes out again.
+void send_presence_again(Core& core, const std::shared_ptr<Session>& session);
+
 /// What was sent to somebody the list blocks, though he is no subscriber, is taken back before the list counts.
 void withdraw_directed(Core& core, Account& account, const Blocklist& blocklist);
 

@@ -234,7 +234,7 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     if (!to) return refuse({Condition::jid_malformed});
     if (!core.is_local(*to)) return refuse({Condition::remote_server_not_found});
     if (from->account().blocks(*to))
-        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), "cancel"});
+        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), {}, "cancel"});
     if (to->local().empty()) return refuse({Condition::service_unavailable});
 
     remove_forged_ids(message, core.domain.domain());
@@ -312,11 +312,15 @@ void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq)
         return;
     }
     if (from->account().blocks(*to) && !to->local().empty()) {
-        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), "cancel"});
+        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), {}, "cancel"});
         return;
     }
     if (!to->local().empty() && !to->is_bare()) return iq_to_full(core, from, iq, *to, request);
-    if (!request) return;  // an answer to a request of ours (a roster push): nothing follows from it
+    if (!request) {  // an answer to a request of ours; nothing follows from one to a roster push
+        for (const auto& feature : core.features.all())
+            if (feature.answered && feature.answered(core, from, iq)) return;
+        return;
+    }
     if (to->local().empty()) return iq_to_server(core, from, iq, *to, at_server);
     iq_to_server(core, from, iq, *to, *to == xmpp::Jid(from->jid().bare()) ? at_own_account : at_other_account);
 }

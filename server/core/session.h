@@ -148,6 +148,10 @@ public:
     bool opening = false;
     std::function<void()> on_opened;            ///< set by the stream
     std::deque<std::pair<std::string, std::string>> commands;  ///< XEP-0050, under way: session id, node; oldest first
+    std::shared_ptr<const std::set<std::string, std::less<>>> wanted_nodes;  ///< its capabilities name them with "+notify" (XEP-0163); null: not known
+    std::string caps, caps_query;               ///< XEP-0115: what it announced last; the id of our question, while there is no answer
+    bool server_photo = false;                  ///< the photo hash in its presence is the server's word, not the client's (XEP-0398)
+    std::set<std::size_t> last_items;           ///< hashes of what it was sent as a node's last item or as news
     std::shared_ptr<Turns> archive_queries;     ///< answered one after the other
     bool ended = false;
     /// Messages to the bare JID reach it (RFC 6121 8.5.2).

@@ -4,8 +4,9 @@
 namespace lethe::feature {
 
 core::FeatureTable all() {
-    return core::FeatureTable({archive(), archive_preferences(), blocking(), carbons(), client_state(), commands(), data_policy(), disco(), entity_time(), legacy_session(), offline(), ping(), registration(),
-                               roster(), uptime(), version()});
+    return core::FeatureTable({archive(), archive_preferences(), blocking(), bookmarks(), capabilities(), carbons(), client_state(), commands(), data_policy(), disco(),
+                               entity_time(), legacy_session(), offline(), pep(), ping(), private_storage(), registration(), roster(), uptime(),
+                               vcard(), version()});
 }
 
 }  // namespace lethe::feature

@@ -27,6 +27,13 @@ void add_disco_info(xml::Element query, const core::Core& core, bool server) {
     identity.set_attr("category", server ? server_category : "account");
     identity.set_attr("type", server ? server_type : "registered");
     if (server) identity.set_attr("name", server_name);
+    if (!server)
+        for (const auto& feature : core.features.all())
+            for (const auto& [category, type] : feature.account_identities) {
+                auto another = query.add("identity");
+                another.set_attr("category", category);
+                another.set_attr("type", type);
+            }
     for (const auto& name : names(core.features, server)) query.add("feature").set_attr("var", name);
     if (!server) return;
     for (const auto& form : policy_forms(core)) xmpp::add_form(query, form);

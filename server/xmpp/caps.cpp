@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/xmpp/caps.h"
 
-#include <mbedtls/md.h>
-
 #include <algorithm>
-#include <array>
 
 #include "server/xmpp/base64.h"
+#include "server/xmpp/digest.h"
 
 namespace lethe::xmpp {
 namespace {
@@ -40,9 +38,7 @@ std::string caps_hash(const std::vector<Identity>& identities, const std::set<st
     for (const auto& form : forms) by_type.push_back(&form);
     std::ranges::sort(by_type, {}, [](const Form* form) { return form->form_type(); });
     for (const auto* form : by_type) text += form_text(*form);
-    std::array<std::uint8_t, 20> hash{};
-    mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA1), reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
-    return base64::encode(hash);
+    return base64::encode(sha1({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
 }
 
 }  // namespace lethe::xmpp

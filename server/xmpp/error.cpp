@@ -88,7 +88,10 @@ xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) 
         text.set_attr("xml:lang", "en");
         text.add_text(error.text);
     }
-    if (!error.app_name.empty()) e.add(error.app_name, error.app_ns);
+    if (!error.app_name.empty()) {
+        xml::Element specific = e.add(error.app_name, error.app_ns);
+        if (!error.app_feature.empty()) specific.set_attr("feature", error.app_feature);
+    }
     return reply;
 }
 

@@ -22,6 +22,7 @@ struct StanzaError {
     std::string text = {};     ///< for people, in English; may be empty
     std::string app_name = {}; ///< application-specific element, may be empty
     std::string app_ns = {};
+    std::string app_feature = {};  ///< its attribute 'feature' (XEP-0060's <unsupported/>)
     std::string_view type = {};  ///< where a XEP asks for another than default_type(); a literal
 };
 

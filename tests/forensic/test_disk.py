@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Nothing of what people say, and to whom, can be read on disk: every field of a long conversation carries a canary, and no byte of the
 data directory, the logs or the server's own output contains one, after a clean stop and after a kill."""
+import base64
 import json
 import shutil
 import unittest
 
 import canary
-from lethe_test import Account, Client, SaslFailure, Server, archive, main
+from lethe_test import Account, Client, SaslFailure, Server, archive, main, pubsub
 from lethe_test.commands import choose_retention
 from lethe_test.waiting import until
 
@@ -16,7 +17,9 @@ resource friendresource status initialstatus body subject thread messageid origi
 waitingbody waitingid storedpayload requeststatus iqid iqpayload mamquery pushid capsnode capsver password friendpassword newpassword
 wrongpassword wrongname streamto streamfrom badxml badattribute bodytonobody localofnobody directedstatus unavailablestatus saslname
 discoid remotelocal remotedomain remotebody sleeper sleeperpassword sleeperresource sleeperstatus unackedbody unackedid sleepingbody sleepingid
-sleepingiq sleepingpayload sleepingheadline sleepingstatus sleepingstate""".split()
+sleepingiq sleepingpayload sleepingheadline sleepingstatus sleepingstate
+opennode openitem openpayload presencenode presenceitem presencepayload ownnode ownitem ownpayload
+nodetitle roomlocal roomname roomnick privatepayload privatename vcardname vcardphoto replacedpayload wantednode""".split()
 
 
 class Conversation:
@@ -73,6 +76,7 @@ class Conversation:
         owner.asks(f"<iq type='set' id='{c['pushid']}'><x xmlns='urn:{c['iqpayload']}'/></iq>")
         owner.asks(archive.query_iq({"with": friend.jid}, query_id=c["mamquery"]))
         self.to_a_sleeper(owner)
+        self.publish(owner)
         self.to_nobody(owner)
         self.as_a_pest()
         owner.sends(f"<presence type='unavailable'><status>{c['unavailablestatus']}</status></presence>")
@@ -112,6 +116,22 @@ class Conversation:
 
     def hibernating(self):
         return json.loads(self.server.ctl("status", "--json").stdout)["sessions_hibernating"]
+    def publish(self, client):
+        """Every access model, and what is made of other things (bookmarks, private storage, vCard)."""
+        c = self.c
+        for access in ("open", "presence", "own"):
+            model = "whitelist" if access == "own" else access
+            for text in (c["replacedpayload"], c[access + "payload"]):
+                client.asks_ok(pubsub.publish(c[access + "node"], pubsub.item(c[access + "item"], f"<x xmlns='urn:x'>{text}</x>"), access_model=model,
+                                              title=c["nodetitle"]))
+            client.asks_ok(pubsub.configure(c[access + "node"], title=c["nodetitle"], access_model=model))
+        client.asks_ok(pubsub.publish("urn:xmpp:bookmarks:1", pubsub.item(f"{c['roomlocal']}@rooms.example", f"<conference xmlns='urn:xmpp:bookmarks:1' "
+                                      f"name='{c['roomname']}'><nick>{c['roomnick']}</nick></conference>")))
+        client.asks_ok(f"<iq type='set'><query xmlns='jabber:iq:private'><x xmlns='urn:{c['privatename']}'>{c['privatepayload']}</x></query></iq>")
+        photo = base64.b64encode(c["vcardphoto"].encode()).decode()
+        client.asks_ok(f"<iq type='set'><vCard xmlns='vcard-temp'><FN>{c['vcardname']}</FN><PHOTO><TYPE>image/png</TYPE><BINVAL>{photo}</BINVAL></PHOTO></vCard></iq>")
+        client.collect()
+        pubsub.wants(client, c["wantednode"])
 
     def to_nobody(self, client):
         c = self.c

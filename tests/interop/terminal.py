@@ -10,11 +10,13 @@ from waiting import wait_until
 
 
 class Profanity:
-    """Profanity with a fresh home, logged in as one account. Use as a context manager."""
+    """Profanity logged in as one account. Use as a context manager. Its home is fresh and gone afterwards, unless the caller names one: there it
+    finds what it left (keys, for example)."""
 
-    def __init__(self, server, jid, password):
+    def __init__(self, server, jid, password, home=None):
         self.server, self.jid, self.password = server, jid, password
-        self.home = tempfile.mkdtemp(prefix="profanity-")
+        self.home = home or tempfile.mkdtemp(prefix="profanity-")
+        self.own_home = home is None
         self.socket = os.path.join(self.home, "tmux")
         self.write(".config/profanity/profrc", "[ui]\nsplash=false\nenc.warn=false\nautoping=0\n[connection]\nautoping=0\n"
                    "[chatstates]\nenabled=false\n[logging]\nchlog=false\n[notifications]\nmessage=false\n")
@@ -24,6 +26,8 @@ class Profanity:
 
     def write(self, path, text):
         path = os.path.join(self.home, path)
+        if os.path.exists(path):
+            return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -58,7 +62,8 @@ class Profanity:
                            self.tmux("has-session", check=False), "Profanity to quit")
             finally:
                 self.tmux("kill-server", check=False)
-        shutil.rmtree(self.home)
+        if self.own_home:
+            shutil.rmtree(self.home)
 
     def type(self, line):
         self.tmux("send-keys", "-l", line)

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from lethe_test import WireCase, main
+from lethe_test import WireCase, main, pubsub
 from lethe_test.client import LIMIT
 from lethe_test.waiting import until
 
@@ -41,6 +41,24 @@ class RefusedWrites(WireCase):
             process.wait(timeout=LIMIT)
             process.stderr.close()
         self.assertIn("(INJECTED)", log.read_text(), "no write was refused: the test tests nothing")
+
+    def test_what_was_published_in_vain_is_told_to_nobody_and_what_was_there_stays(self):
+        owner, friend = (self.session(a, "r") for a in self.accounts(2))
+        for client in (owner, friend):
+            pubsub.wants(client, "n")
+        self.befriend(owner, friend)
+        owner.asks_ok(pubsub.publish("n", pubsub.item("a", "<x xmlns='u'>old</x>"), access_model="open"))
+        self.settle(owner, friend)
+        with self.refusing("state.mdb"):
+            self.assert_error(owner.asks(pubsub.publish("n", pubsub.item("a", "<x xmlns='u'>new</x>"))), "resource-constraint")
+            self.settle(owner)
+        friend.receives_nothing()
+        limit = time.monotonic() + LIMIT
+        while pubsub.texts_of(owner.asks_ok(pubsub.items("n"))) != [("a", "old")]:  # the server reads again what the disk has
+            self.assertLess(time.monotonic(), limit)
+        self.assertEqual([("a", "old")], pubsub.texts_of(friend.asks_ok(pubsub.items("n", to=owner.jid))))
+        owner.asks_ok(pubsub.publish("n", pubsub.item("a", "<x xmlns='u'>newer</x>")))
+        self.assertEqual(1, len(pubsub.events_in(friend.collect())))
 
     def test_a_contact_hears_nothing_of_a_removal_that_was_not_stored(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))

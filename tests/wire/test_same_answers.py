@@ -7,6 +7,7 @@ the one session there is or was; answers are compared byte by byte between an op
 import itertools
 
 from lethe_test import WireCase, main
+from lethe_test.pubsub import item, publish
 
 CONTENTS = {
     "body": "<body>x</body>",
@@ -32,6 +33,12 @@ PAYLOADS = {
     "roster item": "<query xmlns='jabber:iq:roster'><item jid='a@b.example'/></query>",
     "private": "<query xmlns='jabber:iq:private'><x xmlns='u'/></query>",
     "pubsub": "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>",
+    **{f"pubsub node {node}": f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='{node}'/></pubsub>" for node in ("open", "presence", "whitelist", "none")},
+    "pubsub publish": "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='open'><item id='i'><x xmlns='u'/></item></publish></pubsub>",
+    "pubsub subscribe": "<pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='open' jid='a@b.example'/></pubsub>",
+    "pubsub configure": "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure node='open'/></pubsub>",
+    "disco info of a pubsub node": "<query xmlns='http://jabber.org/protocol/disco#info' node='open'/>",
+    "bookmarks": "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='storage:bookmarks'/></pubsub>",
     "archive": "<query xmlns='urn:xmpp:mam:2'/>",
     "blocklist": "<blocklist xmlns='urn:xmpp:blocking'/>",
     "block": "<block xmlns='urn:xmpp:blocking'><item jid='a@b.example'/></block>",
@@ -80,7 +87,16 @@ class SameAnswers(WireCase):
         client.leaves()
         yield "closed again"
 
+    def furnish(self, account):
+        """Nodes of every kind, a vCard and an avatar."""
+        client = self.session(account, "furnishing")
+        for access in ("open", "presence", "whitelist"):
+            client.asks_ok(publish(access, item("i", f"<x xmlns='u'>{access}</x>"), access_model=access))
+        client.asks_ok("<iq type='set'><vCard xmlns='vcard-temp'><FN>x</FN><PHOTO><BINVAL>eA==</BINVAL></PHOTO></vCard></iq>")
+        client.leaves()
+
     def compare(self, prober, account):
+        self.furnish(account)
         reference = None
         for state in self.states(account):
             prober.collect()
@@ -128,6 +144,10 @@ class SameAnswers(WireCase):
         """The comparison could not fail if nothing were ever answered, or if answers did not depend on anything."""
         target, other = self.accounts(2)
         reference = self.compare(self.online(other, "probe"), target)
+        self.assertIn(b"<x xmlns='u'>open</x>", reference[target.jid]["iq get pubsub node open"])
+        self.assertIn(b"eA==", reference[target.jid]["iq get vcard"])
+        for node in ("presence", "whitelist", "none"):
+            self.assertIn(b"not-authorized", reference[target.jid][f"iq get pubsub node {node}"])
         for to in reference:
             self.assertIn(b"service-unavailable", reference[to]["iq get ping"])
             self.assertIn(b"service-unavailable", reference[to]["message groupchat body"])

@@ -71,6 +71,10 @@ void check_defaults(const Config& c) {
     CHECK(c.limits.connections_per_network == 256);
     CHECK(c.limits.roster_items == 2000);
     CHECK(c.limits.blocklist_items == 2000);
+    CHECK(c.limits.pep_nodes == 250);
+    CHECK(c.limits.pep_items == 1000);
+    CHECK(c.limits.pep_item_bytes == 262144);
+    CHECK(c.limits.pep_bytes == 4194304);
     CHECK(c.limits.handshake_seconds == 30);
     CHECK(c.limits.queue_bytes == 4194304);
     CHECK(c.limits.sm_unacked == 1000);
@@ -148,6 +152,10 @@ sessions_per_account = 1
 connections_per_network = 1
 roster_items = 1
 blocklist_items = 1
+pep_nodes = 16
+pep_items = 1
+pep_item_bytes = 10000
+pep_bytes = 10000
 connections = 1
 login_failures_per_network = 0
 login_failures_per_account = 0
@@ -179,6 +187,10 @@ sm_unacked = 1
         CHECK(c.limits.connections_per_network == 1);
         CHECK(c.limits.roster_items == 1);
         CHECK(c.limits.blocklist_items == 1);
+        CHECK(c.limits.pep_nodes == 16);
+        CHECK(c.limits.pep_items == 1);
+        CHECK(c.limits.pep_item_bytes == 10000);
+        CHECK(c.limits.pep_bytes == 10000);
         CHECK(c.limits.connections == 1);
         CHECK(c.limits.login_failures_per_network == 0);
         CHECK(c.limits.login_failures_per_account == 0);
@@ -273,7 +285,7 @@ sm_unacked = 1
              {"stanza_bytes = 9999", "unauthenticated_bytes = 9999", "unauthenticated_bytes = 1048577",
               "depth = 513", "depth = \"64\"", "c2s_bytes_per_second = -1", "c2s_bytes_per_second = 1023",
               "sessions_per_account = 0", "connections_per_network = 0", "roster_items = 0",
-              "blocklist_items = 0", "handshake_seconds = 0", "queue_bytes = 65535", "sm_unacked = 0",
+              "blocklist_items = 0", "pep_nodes = 15", "pep_items = 0", "pep_item_bytes = 9999", "pep_bytes = 9999", "handshake_seconds = 0", "queue_bytes = 65535", "sm_unacked = 0",
               "depth = 64.0", "sm_unacked = 9223372036854775807", "connections = 0", "stall_seconds = 0",
               "letterbox_percent_per_sender = 0", "letterbox_percent_per_sender = 101", "stored_per_minute = -1",
               "handshake_seconds = -9223372036854775808"}) {

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// XEP-0402 PEP Native Bookmarks, version 1.2.0, with XEP-0048, version 1.2, in both of its homes, and XEP-0411's and XEP-0402's promise that
+// all of them agree. While the owner is away nobody reads them: they are sealed in the vault.
+#include "server/feature/bookmarks.h"
+
+#include <map>
+
+#include "server/feature/all.h"
+#include "server/feature/node_events.h"
+#include "server/feature/node_forms.h"
+#include "server/xmpp/ns.h"
+
+namespace lethe::feature {
+namespace {
+namespace ns = xmpp::ns;
+using xmpp::Condition;
+
+const std::string list_node(ns::bookmarks);
+const std::string own_node(core::private_node);
+/// What XEP-0402 has no place for, as a <storage/> of its own.
+const std::string rest_id = "{storage:bookmarks}storage";
+
+bool is_true(std::string_view text) { return text == "true" || text == "1"; }
+
+xml::Document payload_of(const NodeEdit& view, const std::string& node, const core::ItemRef& item) {
+    const auto payload = view.payload(node, item);
+    return payload ? xml::parse(*payload) : xml::Document();
+}
+
+/// What both forms can say of a room.
+struct Room {
+    std::string name, nick, password;
+    bool autojoin = false;
+    friend bool operator==(const Room&, const Room&) = default;
+};
+
+Room read_room(const xml::Element& conference) {
+    Room room{.name = std::string(conference.attr("name")), .autojoin = is_true(conference.attr("autojoin"))};
+    if (const auto nick = conference.child("nick")) room.nick = nick.text();
+    if (const auto password = conference.child("password")) room.password = password.text();
+    return room;
+}
+
+/// `conference` is empty, or says something about the room already; what else it holds stays.
+void write_room(xml::Element conference, const Room& room) {
+    if (room.name.empty()) conference.remove_attr("name");
+    else conference.set_attr("name", room.name);
+    conference.remove_attr("autojoin");
+    if (room.autojoin) conference.set_attr("autojoin", "true");
+    for (const auto& [name, value] : {std::pair("nick", &room.nick), std::pair("password", &room.password)}) {
+        if (const auto old = conference.child(name)) conference.remove(old);
+        if (!value->empty()) conference.add(name).add_text(*value);
+    }
+}
+
+/// The address of a bookmarked room as XEP-0402 names its item; nothing if it is none.
+std::optional<std::string> room_id(const xml::Element& child) {
+    const auto jid = child.is("conference", ns::bookmarks_storage) ? xmpp::Jid::parse(child.attr("jid")) : std::nullopt;
+    return jid ? std::optional(jid->bare().to_string()) : std::nullopt;
+}
+
+const core::ItemRef* rest_of(const core::Nodes& nodes) {
+    const auto* node = nodes.find(own_node);
+    return node ? node->find(rest_id) : nullptr;
+}
+
+NodeEdit::Error keep_rest(NodeEdit& edit, const xml::Element& storage) {
+    xml::Document rest("storage", ns::bookmarks_storage);
+    auto root = rest.root();
+    for (const auto child : storage.children())
+        if (!room_id(child)) root.add_copy(child);
+    if (root.has_child_elements()) return edit.publish(own_node, private_config(), {{rest_id, payload_text(root)}});
+    edit.retract(own_node, rest_id, false);
+    return {};
+}
+
+void nodes_changed(core::Core& core, const std::shared_ptr<core::Account>& account, const std::set<std::string>& nodes) {
+    if (!nodes.contains(list_node)) return;
+    const bool wanted = std::ranges::any_of(account->sessions, [](const auto& entry) {
+        return entry.second->wanted_nodes && entry.second->wanted_nodes->contains(ns::bookmarks_storage);
+    });
+    if (!wanted) return;
+    const NodeEdit view(core, account);
+    if (const auto storage = bookmarks_storage(view))
+        send_event(core, *account, {std::string(ns::bookmarks_storage), default_config(ns::bookmarks_storage),
+                                    "<items node='storage:bookmarks'>" + item_element("current", *storage) + "</items>"});
+}
+
+}  // namespace
+
+std::string private_id(const xml::Element& element) { return "{" + std::string(element.ns()) + "}" + std::string(element.name()); }
+
+core::NodeConfig private_config() {
+    core::NodeConfig config;
+    config.access = core::AccessModel::whitelist;
+    config.max_items = 0;
+    config.send_last = core::SendLast::never;
+    return config;
+}
+
+std::optional<std::string> bookmarks_storage(const NodeEdit& view) {
+    const auto* list = view.nodes().find(list_node);
+    const auto* rest = rest_of(view.nodes());
+    if (!list && !rest) return std::nullopt;
+    xml::Document storage("storage", ns::bookmarks_storage);
+    auto root = storage.root();
+    if (list)
+        for (const auto& item : list->items) {
+            const auto document = payload_of(view, list_node, item);
+            if (!document.root()) continue;
+            auto conference = root.add("conference");
+            conference.set_attr("jid", item.id);
+            write_room(conference, read_room(document.root()));
+        }
+    if (rest) {
+        const auto document = payload_of(view, own_node, *rest);
+        if (document.root())
+            for (const auto child : document.root().children()) root.add_copy(child);
+    }
+    return payload_text(root);
+}
+
+NodeEdit::Error replace_bookmarks(NodeEdit& edit, const xml::Element& storage, std::size_t most) {
+    std::map<std::string, Room> wanted;
+    std::vector<std::string> order;
+    for (const auto child : storage.children()) {
+        const auto id = room_id(child);
+        if (!id) continue;
+        if (wanted.insert_or_assign(*id, read_room(child)).second) order.push_back(*id);
+    }
+    if (order.size() > most) return xmpp::StanzaError{Condition::not_acceptable, "These are more bookmarks than this server keeps."};
+    std::vector<std::string> gone;
+    if (const auto* list = edit.nodes().find(list_node)) {
+        for (const auto& item : list->items)
+            if (!wanted.contains(item.id)) gone.push_back(item.id);
+    }
+    for (const auto& id : gone) edit.retract(list_node, id, true);
+    std::vector<NodeEdit::NewItem> changed;
+    const auto* list = edit.nodes().find(list_node);
+    for (const auto& id : order) {
+        const auto* item = list ? list->find(id) : nullptr;
+        auto document = item ? payload_of(edit, list_node, *item) : xml::Document();
+        if (!document.root()) document = xml::Document("conference", ns::bookmarks);
+        else if (read_room(document.root()) == wanted.at(id)) continue;
+        write_room(document.root(), wanted.at(id));
+        changed.push_back({id, payload_text(document.root())});
+    }
+    if (!changed.empty() || !list)
+        if (auto wrong = edit.publish(list_node, default_config(list_node), changed)) return wrong;
+    return keep_rest(edit, storage);
+}
+
+core::Feature bookmarks() {
+    return {.name = "bookmarks",
+            .account_features = {"urn:xmpp:bookmarks:1#compat", "urn:xmpp:bookmarks:1#compat-pep", "urn:xmpp:bookmarks-conversion:0"},
+            .nodes_changed = nodes_changed};
+}
+
+}  // namespace lethe::feature
