@@ -26,11 +26,13 @@ listen:
 access_rules:
   c2s: {{allow: all}}
 modules:
+  mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_disco: {{}}
   mod_mam: {{default: always, assume_mam_usage: false}}
   mod_offline: {{access_max_user_messages: 100000}}
   mod_ping: {{}}
+  mod_pubsub: {{plugins: [flat, pep]}}
   mod_register: {{ip_access: all, access: all, password_strength: 0}}
   mod_roster: {{versioning: true}}
   mod_stream_mgmt: {{resend_on_timeout: true}}

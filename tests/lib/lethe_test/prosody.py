@@ -14,7 +14,7 @@ from .server import free_port, loopback_address
 CONFIGURATION = """
 pidfile = "{dir}/pid"; data_path = "{dir}/data"; certificates = "{dir}"; run_as_root = true
 daemonize = false; log = {{ error = "{dir}/log" }}; plugin_paths = {{}}
-modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "mam"; "blocklist"; "smacks"; "offline"; "register"; "presence"; "message"; "iq" }}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "mam"; "blocklist"; "smacks"; "offline"; "register"; "presence"; "message"; "iq"; "carbons"; "pep" }}
 modules_disabled = {{ "s2s" }}
 c2s_require_encryption = true; authentication = "internal_hashed"
 interfaces = {{ "{host}" }}; c2s_ports = {{ {port} }}; c2s_direct_tls_ports = {{ {tls_port} }}
