@@ -59,6 +59,7 @@ Record read_record(const std::filesystem::path& data) {
 ClockGuard::ClockGuard(const std::filesystem::path& data, SystemClock& clock, Time known, const TimeSource& source)
     : clock_(clock), source_(source), base_(offset()) {
     const Record record = read_record(data);
+    found_ = !record.boot.empty();
     clock_.hold_at(std::max(known, record.time));
     if (record.boot.empty() || record.boot != source.boot()) return;
     // The machine has not been started since: its clock can be held against the one that nobody can set.

@@ -35,6 +35,9 @@ public:
     /// The latest time that was believed, however the machine's clock stands now.
     Time latest() const { return clock_.now(); }
 
+    /// Whether DATA/clock held a record. Without one, a clock that jumped before this start is not noticed.
+    bool found_record() const { return found_; }
+
     /// What DATA/clock is to say now; nothing if it says so already, or the clock is in doubt.
     std::optional<std::string> due_record();
     /// The TIME that DATA/clock with this content says; nothing if it is not a record.
@@ -47,6 +50,7 @@ private:
     SystemClock& clock_;
     const TimeSource& source_;
     Time base_ = 0;      ///< wall time at the machine's start, as far as it is believed
+    bool found_ = false;
     Time recorded_ = 0;  ///< what DATA/clock was last asked to say
 };
 

@@ -25,6 +25,7 @@ struct Ledger::Impl {
     const Clock& clock;
     crypto::LedgerKey key;
     std::optional<Time> last_time_at_open;
+    Found found = Found::whole;
 
     // The file. Only open() and then the writing thread touch it.
     store::File file;
@@ -167,9 +168,14 @@ std::expected<std::unique_ptr<Ledger>, std::string> Ledger::open(const std::file
     if (!tail) return std::unexpected(std::move(tail.error()));
     auto impl = std::make_unique<Impl>(clock, std::move(key), std::move(*file), std::move(*tail));
     const LedgerTail& found = impl->tail;
-    if (found.lines == 0) impl->put(LedgerBegin{impl->key.public_key()});
-    if (found.torn > 0) impl->put(LedgerRepaired{found.torn});
-    if (found.damaged) impl->put(LedgerAlarm(Word("ledger_damaged")));
+    const auto torn = found.torn;
+    impl->found = found.lines == 0 ? Found::none : found.damaged ? Found::damaged : Found::whole;
+    // On the disk before anything else of a first start is: a directory that was used has a ledger.
+    if (const LedgerBegin begin{impl->key.public_key()};
+        impl->found == Found::none && impl->write(begin) != 0)
+        impl->put(begin);
+    if (torn > 0) impl->put(LedgerRepaired{torn});
+    if (impl->found == Found::damaged) impl->put(LedgerAlarm(Word("ledger_damaged")));
     impl->thread = std::thread([raw = impl.get()] { raw->run(); });
     return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
 }
@@ -196,6 +202,8 @@ std::optional<Time> Ledger::swept_to(std::string_view cls) const {
     if (found == impl_->swept.end()) return std::nullopt;
     return found->second;
 }
+
+Ledger::Found Ledger::found() const { return impl_->found; }
 
 std::optional<Digest> Ledger::policy_in_force() const {
     const std::lock_guard lock(impl_->mutex);

@@ -24,9 +24,11 @@ inline constexpr std::string_view ledger_file = "ledger.jsonl";
 
 class Ledger {
 public:
-    /// Creates the file (0600) with its first line if there is none. What a crash left of a last line is cut off, and a line says so. A last
-    /// line that is not ours (damaged, edited) does not stop a server from destroying what is due: the chain goes on from its bytes, an alarm
-    /// line follows, and every verifier finds the place. The error is one sentence with the path and the remedy.
+    /// Creates the file (0600) with its first line if there is none; that line is written before this
+    /// returns, if the disk takes it. What a crash left of a last line is cut off, and a line says so. A last
+    /// line that is not ours (damaged, edited) does not stop a server from destroying what is due: the chain
+    /// goes on from its bytes, an alarm line follows, and every verifier finds the place. The error is one
+    /// sentence with the path and the remedy.
     static std::expected<std::unique_ptr<Ledger>, std::string> open(const std::filesystem::path& path, crypto::LedgerKey key, const Clock& clock);
     /// Writes what waits, once more.
     ~Ledger();
@@ -44,6 +46,10 @@ public:
     /// The furthest swept_to of a class that is on disk or waiting.
     std::optional<Time> swept_to(std::string_view cls) const;
     std::optional<Digest> policy_in_force() const;
+
+    /// What stood there when it was opened; `none` if there was not one whole line.
+    enum class Found : std::uint8_t { whole, damaged, none };
+    Found found() const;
 
     struct Trouble {
         std::size_t waiting = 0;  ///< lines that the disk does not hold yet

@@ -15,6 +15,17 @@ Time known_time(const Ledger& ledger, const store::Store& store) {
     return known;
 }
 
+std::vector<Word> missing_records(Ledger& ledger, const ClockGuard& guard, const store::Store& store) {
+    std::vector<Word> out;
+    const auto standing = store.policy_standing();
+    if (!standing || !*standing)
+        return out;  // no server has run here: the first one stores its policy after both were made
+    if (ledger.found() == Ledger::Found::none) out.push_back(Word("ledger_missing"));
+    if (!guard.found_record()) out.push_back(Word("clock_missing"));
+    for (const auto& word : out) ledger.append(LedgerAlarm(word));
+    return out;
+}
+
 void accept_clock(ClockGuard& guard, Buckets& buckets, Ledger& ledger) {
     const Time before = guard.latest();
     guard.accept();

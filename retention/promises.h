@@ -2,6 +2,8 @@
 // What follows when the operator declares the clock right, and what shows how late it was before (ClockGuard).
 // Thread: the owner's of all of them.
 #pragma once
+#include <vector>
+
 #include "retention/buckets.h"
 #include "retention/clock_guard.h"
 #include "retention/ledger.h"
@@ -11,6 +13,10 @@ namespace lethe::retention {
 
 /// The latest time that ledger and buckets show; 0 if none. Buckets begin on a grid, so this tells nobody when something was stored.
 Time known_time(const Ledger& ledger, const store::Store& store);
+
+/// What a directory that a server has used must hold and did not when it was opened, as words of log and
+/// ledger: ledger_missing, clock_missing. The ledger is told.
+std::vector<Word> missing_records(Ledger& ledger, const ClockGuard& guard, const store::Store& store);
 
 /// now() follows the machine, buckets and ledger learn of it. Log::clock_accepted() is left to the caller, because it may be slow.
 void accept_clock(ClockGuard& guard, Buckets& buckets, Ledger& ledger);

@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "retention/log_words.h"
+
 namespace lethe::server {
 
 void LiveControl::account_changing(const xmpp::BareJid& account, admin::Change change) {
@@ -49,7 +51,12 @@ void LiveControl::status_extra(admin::Facts& facts) {
     const auto trouble = trouble_();
     facts.emplace_back("policy_file", trouble.policy.empty() ? "good" : trouble.policy);
     facts.emplace_back("certificate", trouble.certificate.empty() ? "good" : trouble.certificate);
-    sweeper_.add_status(facts, std::int64_t{!trouble.policy.empty()} + std::int64_t{!trouble.certificate.empty()});
+    const auto& refused = core_.write_trouble;
+    facts.emplace_back("storage", refused ? std::string("refused the last change: ") + retention::word(*refused).text() + ", look at the disk" : "good");
+    sweeper_.add_status(facts, std::int64_t{!trouble.policy.empty()} +
+                                   std::int64_t{!trouble.certificate.empty()} +
+                                   std::int64_t{refused.has_value()} +
+                                   static_cast<std::int64_t>(core_.env.store.quarantined().size()));
 }
 
 }  // namespace lethe::server

@@ -26,6 +26,7 @@ Word word(ClockState state) { return state == ClockState::jumped ? Word("clock_j
 
 Sweeper::Sweeper(Parts parts)
     : parts_(std::move(parts)), timer_(parts_.io), started_(retention::system_time().since_boot()) {
+    look_at_records();
     look_at_clock();
     // One line a minute over restarts, too.
     if (const auto last = parts_.ledger.last_time()) {
@@ -38,6 +39,26 @@ Sweeper::Sweeper(Parts parts)
 void Sweeper::raise(retention::Log& log, retention::Ledger& ledger, retention::Buckets::Alarm alarm, const store::BucketId& id) {
     retention::write_alarm(log, alarm, id);
     if (auto line = retention::ledger_alarm(alarm)) ledger.append(std::move(*line));
+}
+
+/// What a former start left. The clock's record is on the disk before anybody is served, so that whoever
+/// removes it later is found out.
+void Sweeper::look_at_records() {
+    for (const auto& word : retention::missing_records(parts_.ledger, parts_.guard, parts_.store)) {
+        (word.text() == std::string_view("clock_missing") ? clock_missing_ : ledger_missing_) = true;
+        parts_.log.write(Event::storage_alarm, {word});
+    }
+    if (parts_.ledger.found() == retention::Ledger::Found::damaged)
+        parts_.log.write(Event::storage_alarm, {Word("ledger_damaged")});
+    if (const auto record = parts_.guard.due_record())
+        recorded(retention::ClockGuard::write_record(parts_.data, *record));
+}
+
+void Sweeper::recorded(int code) {
+    if (code != 0 && !record_failed_)
+        parts_.log.write(Event::storage_alarm,
+                         {Word("clock_not_recorded"), retention::Count{static_cast<std::uint64_t>(code)}});
+    record_failed_ = code != 0;
 }
 
 void Sweeper::look_at_clock() {
@@ -155,9 +176,7 @@ void Sweeper::record_clock() {
         const int code = retention::ClockGuard::write_record(parts_.data, record);
         asio::post(parts_.io, [this, code] {
             recording_ = false;
-            if (code != 0 && !record_failed_)
-                parts_.log.write(Event::storage_alarm, {Word("clock_not_recorded"), retention::Count{static_cast<std::uint64_t>(code)}});
-            record_failed_ = code != 0;
+            recorded(code);
         });
     });
 }
@@ -190,14 +209,26 @@ void Sweeper::accept_clock(admin::ControlHandler::Answer answer) {
 void Sweeper::add_status(admin::Facts& facts, std::int64_t others) const {
     const auto trouble = parts_.ledger.trouble();
     const bool delayed = trouble.waiting > 0 && trouble.code != 0;
+    const bool damaged = parts_.ledger.found() == retention::Ledger::Found::damaged;
     const std::string clock = state_ == ClockState::went_back ? "went back" : state_ == ClockState::jumped ? "jumped" : waited_ ? "good" : "not synchronised";
     const auto log_files = static_cast<std::int64_t>(parts_.log.trouble().files_overdue);
-    facts.emplace_back("clock", clock);
-    facts.emplace_back("ledger_lines_waiting", static_cast<std::int64_t>(trouble.waiting));
     const auto keys = static_cast<std::int64_t>(parts_.store.keys_left_over());
+    facts.emplace_back("clock", clock);
+    facts.emplace_back(
+        "clock_record",
+        clock_missing_
+            ? "was missing at the start, and the clock may have jumped unnoticed; find out who removed it"
+            : "good");
+    facts.emplace_back("ledger",
+                       damaged ? "was damaged at the start; lethectl ledger verify says in which line"
+                       : ledger_missing_
+                           ? "was missing at the start, and a new one was begun; find out who removed it"
+                           : "good");
+    facts.emplace_back("ledger_lines_waiting", static_cast<std::int64_t>(trouble.waiting));
     facts.emplace_back("keys_not_overwritten", keys);
-    facts.emplace_back("alarms", others + std::int64_t{state_ != ClockState::good} + std::int64_t{delayed} +
-                                     std::int64_t{keys > 0} + log_files);
+    facts.emplace_back("alarms", others + std::int64_t{state_ != ClockState::good} +
+                                     std::int64_t{clock_missing_} + std::int64_t{damaged || ledger_missing_} +
+                                     std::int64_t{delayed} + std::int64_t{keys > 0} + log_files);
 }
 
 }  // namespace lethe::server

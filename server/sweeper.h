@@ -50,7 +50,8 @@ public:
     std::expected<void, admin::Failure> may_sweep() const;
     void sweep_log();
     void accept_clock(admin::ControlHandler::Answer answer);
-    /// clock, ledger_lines_waiting, keys_not_overwritten, and alarms: its own and `others`.
+    /// clock, clock_record, ledger, ledger_lines_waiting, keys_not_overwritten, and alarms: its own and
+    /// `others`.
     void add_status(admin::Facts& facts, std::int64_t others) const;
     /// Alarms of the buckets go to the log and, unless a message set them off, to the ledger. Static: the buckets raise some before there is a sweeper.
     static void raise(retention::Log& log, retention::Ledger& ledger, retention::Buckets::Alarm alarm, const store::BucketId& id);
@@ -58,6 +59,7 @@ public:
 private:
     void schedule();
     void tick();
+    void look_at_records();
     void look_at_clock();
     bool may_destroy() const { return waited_ && state_ == retention::ClockState::good; }
     void sweep_buckets();
@@ -66,11 +68,13 @@ private:
     void tend_ledger();
     void tend_keys();
     void record_clock();
+    void recorded(int code);
 
     Parts parts_;
     asio::steady_timer timer_;
     retention::ClockState state_ = retention::ClockState::good;
     bool waited_ = false;         ///< the clock was synchronised, or the wait is over
+    bool ledger_missing_ = false, clock_missing_ = false;  ///< at the start
     bool log_running_ = false, recording_ = false;
     bool record_failed_ = false, ledger_failed_ = false, keys_failed_ = false;  ///< said in the log
     retention::Time started_;     ///< since the machine's start

@@ -57,6 +57,7 @@ void Core::write(Change change, std::function<void(store::Result)> done) {
     env.store.write(std::move(change.batch),
                     [this, session = std::move(session), ordinal, done = std::move(done),
                      headers = std::move(change.headers)](store::Result result) {
+                        note_disk(result);
                         if (result)
                             for (const auto& confirmed : headers) *confirmed = true;
                         else
@@ -65,6 +66,15 @@ void Core::write(Change change, std::function<void(store::Result)> done) {
                         if (done) done(result);
                         if (session) session->release(ordinal);
                     });
+}
+
+/// A bucket that ended meanwhile, or a store that is being closed, says nothing of the disk.
+void Core::note_disk(const store::Result& result) {
+    using enum store::ErrorKind;
+    if (result)
+        write_trouble.reset();
+    else if (const auto kind = result.error().kind; kind == full || kind == io || kind == damaged)
+        write_trouble = kind;
 }
 
 std::function<void(store::Result)> Core::failure_reply(const xml::Element& stanza) const {

@@ -53,6 +53,7 @@ public:
     Departed departed;  ///< sessions that could have been resumed
     ClientFeatures client_features;
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
+    std::optional<store::ErrorKind> write_trouble;  ///< why the disk refused the last change; none if it took it
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening
 
     bool is_local(const xmpp::Jid& jid) const { return jid.domain() == domain.domain(); }
@@ -88,6 +89,7 @@ public:
 private:
     std::shared_ptr<Session> handling_;  ///< whose stanza is being handled, during handle() only
     void postpone(const std::shared_ptr<Session>& session, const xml::Element& stanza);
+    void note_disk(const store::Result& result);
     void veil(const std::shared_ptr<Session>& session, const xml::Element& stanza);
     void put_back(const std::shared_ptr<Account>& was, std::deque<Outgoing> items);
     void return_undelivered(Account& account, std::deque<Outgoing> items);

@@ -79,7 +79,28 @@ def a_ledger_emptied(data, random, base):
     return {"ledger.jsonl"}
 
 
-# Log ------------------------------------------------------------------------------------------------------------------
+# Clock and log --------------------------------------------------------------------------------------------------------
+
+@edit
+def a_clock_record_that_is_missing(data, random, base):
+    (data / "clock").unlink()
+    return {"clock"}
+
+
+@edit
+def a_clock_record_without_a_time(data, random, base):
+    text = (data / "clock").read_text()
+    (data / "clock").write_text(random.choice(["", text[:random.randrange(1, len(text))], text[::-1], text.replace("0", "-", 1)]))
+    return {"clock"}
+
+
+@edit
+def a_log_directory_that_is_missing(data, random, base):
+    shutil.rmtree(data / "log")
+    return {"log"}
+
+
+# Lines of the log ------------------------------------------------------------------------------------------------------
 
 def add_line(data, random, make):
     file = some_log(data, random)

@@ -41,7 +41,7 @@ class Quarantine(WireCase):
         self.server.start()
         self.assertEqual(["second"], [e.message.get("id") for e in archive.everything(self.session(bob, "r"))])
         status = self.server.ctl("status", "--json", expect=1)
-        self.assertEqual(1, json.loads(status.stdout)["quarantined"])
+        self.assertEqual((1, 1), (json.loads(status.stdout)["quarantined"], json.loads(status.stdout)["alarms"]))
         log = "".join(file.read_text() for file in (self.server.data / "log").iterdir())
         self.assertIn("bucket_unreadable", log)
         until(lambda: not damaged.exists(), "the end of the damaged bucket")

@@ -60,6 +60,24 @@ class RefusedWrites(WireCase):
         owner.asks_ok(pubsub.publish("n", pubsub.item("a", "<x xmlns='u'>newer</x>")))
         self.assertEqual(1, len(pubsub.events_in(friend.collect())))
 
+    def test_the_status_has_an_alarm_until_the_disk_takes_a_change_again(self):
+        client = self.online(self.account(), "r")
+        change = "<iq type='set'><query xmlns='jabber:iq:roster'><item jid='contact@elsewhere.example' name='%d'/></query></iq>"
+
+        def status():
+            done = self.server.ctl("status", "--json", expect=None)
+            return done.returncode, json.loads(done.stdout)["storage"]
+
+        client.asks_ok(change % 1)
+        self.assertEqual((0, "good"), status())
+        with self.refusing("state.mdb"):
+            self.assert_error(client.asks(change % 2), "resource-constraint")
+            code, said = status()
+            self.assertEqual(1, code)
+            self.assertIn("io", said)
+        client.asks_ok(change % 3)
+        self.assertEqual((0, "good"), status())
+
     def test_a_contact_hears_nothing_of_a_removal_that_was_not_stored(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))
         self.befriend(alice, bob)

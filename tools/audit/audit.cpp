@@ -257,6 +257,7 @@ private:
         const Entry* const entry = tree_.find(retention::clock_file);
         const auto file = entry && entry->kind == Kind::clock ? tree_.open(*entry) : std::unexpected(ENOENT);
         const auto text = file ? read_up_to(file->fd(), most_lock) : std::nullopt;
+        clock_read_ = text.has_value();
         recorded_ = text ? retention::ClockGuard::recorded_time(*text) : std::nullopt;
         if (recorded_ && (!ledger_ || *recorded_ >= ledger_->before_accepted + second)) follow(*recorded_, entry->path, retention::ClockGuard::record_step);
     }
@@ -268,6 +269,25 @@ private:
         traces_.latest_place = place;
     }
 
+    /// A server makes ledger, clock's record and log before it stores its policy, and that before it stores
+    /// anything for somebody.
+    bool was_run() const { return traces_.used || traces_.standing; }
+
+    void missing_files() {
+        if (!was_run()) return;
+        const Entry* const clock = tree_.find(retention::clock_file);
+        if (!recorded_ && (!clock || clock_read_) && !misplaced(retention::clock_file))
+            report_.findings.add(
+                {Check::whole, std::string(retention::clock_file), "",
+                 clock ? "holds no time, and a server was run here" : "is missing, and a server was run here",
+                 "find out who did that; the next start cannot tell whether its clock jumped forward before "
+                 "it"});
+        if (policy_.log.keep.stored() && !tree_.find("log") && !misplaced("log"))
+            report_.findings.add({Check::whole, "log", "", "is missing, and the policy keeps a log",
+                                  "find out who removed it; what was logged is gone before its time, and the "
+                                  "next start makes a new one"});
+    }
+
     void ledger_end() {
         traces_.used = (state_ && !state_->high_water.empty()) || !buckets_.empty();
         const bool none = state_ && state_->inside.state == EnvironmentSeen::State::whole &&
@@ -276,6 +296,7 @@ private:
         if (traces_.used && none && !killed_)
             report_.findings.add({Check::catalogue, "state.mdb", "table policy", "holds no policy, and a server has stored something here",
                                   "find out who removed it; the next start takes its policy file without any notice"});
+        missing_files();
         if (!ledger_) return;
         traces_.cut_short = report_.live || killed_;
         for (const auto& bucket : buckets_) {
@@ -287,11 +308,12 @@ private:
     }
 
     void summary() {
-        const bool used = !state_ || !state_->high_water.empty();
+        const bool used = !state_ || was_run();
         if (ledger_missing_ && used)
             report_.findings.add({Check::ledger, std::string(ledger_place), "", "is missing", "find out who removed it; the server begins a new one"});
         else if (ledger_empty_ && used)
-            report_.findings.add({Check::ledger, std::string(ledger_place), "", "is empty, and a server has stored something here",
+            report_.findings.add({Check::ledger, std::string(ledger_place), "",
+                                  "is empty, and a server was run here",
                                   "find out who emptied it; the server begins a new one"});
         else if (ledger_missing_ || ledger_empty_)
             report_.notes.push_back("There is no ledger: no server has stored anything here yet.");
@@ -318,7 +340,8 @@ private:
     Traces traces_;
     std::size_t steps_ = 0, done_ = 0, environments_ = 0, given_up_ = 0;
     std::optional<Time> recorded_;  ///< by DATA/clock
-    bool went_back_ = false, stopped_ = false, ledger_missing_ = false, ledger_empty_ = false, killed_ = false;
+    bool clock_read_ = false, went_back_ = false, stopped_ = false, ledger_missing_ = false,
+         ledger_empty_ = false, killed_ = false;
 };
 
 /// Whether a server holds the directory's lock. Never waits for what may stand in the lock's place.

@@ -153,12 +153,13 @@ void add_rest(CLI::App& app, Line& line) {
     add_json(command(app, line, "sweep", "Destroy now what is due, and print how many buckets that were",
                      {"lethectl sweep", "the clock is in doubt, so nothing is destroyed"}, [&line] { return sweep(line.common); }),
              line);
-    add_json(
-        command(app, line, "status",
-                "Print aggregates: accounts, buckets, the next deadline, and of a running server whether it could read its policy and certificate at the last SIGHUP, "
-                "its clock and its alarms",
-                {"lethectl status --json", "there is an alarm, or something is overdue or quarantined"}, [&line] { return status(line.common); }),
-        line);
+    add_json(command(app, line, "status",
+                     "Print aggregates: accounts, buckets, the next deadline, and of a running server "
+                     "whether it could read its policy and certificate at the last SIGHUP, "
+                     "whether the disk took the last change, its clock, its ledger and its alarms",
+                     {"lethectl status --json", "there is an alarm, or something is overdue or quarantined"},
+                     [&line] { return status(line.common); }),
+             line);
 }
 
 void add_ledger(CLI::App& app, Line& line) {

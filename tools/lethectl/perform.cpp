@@ -73,9 +73,11 @@ struct Promises {
         if (!opened) return std::unexpected(opened.error());
         ledger = std::move(*opened);
         guard = std::make_unique<retention::ClockGuard>(data, clock, retention::known_time(*ledger, store));
+        const auto missing = retention::missing_records(*ledger, *guard, store);
         auto found = retention::Log::open(data / "log", policy, clock, retention::Echo::nothing);
         if (!found) return std::unexpected(found.error());
         log = std::move(*found);
+        for (const auto& word : missing) log->write(retention::Event::storage_alarm, {word});
         buckets = std::make_unique<retention::Buckets>(
             store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId) {
                 if (alarm == retention::Buckets::Alarm::key_not_destroyed) ++stuck;
