@@ -73,7 +73,7 @@ class Person(slixmpp.ClientXMPP):
 
     async def log_out(self):
         if self.is_connected():
-            self.disconnect()
+            self.leaving = self.disconnect(wait=PATIENCE)  # a session that is cut off instead would wait for its resumption
             await self.until(lambda: self.ended, "the end of the stream")
 
     async def __aenter__(self):

@@ -71,7 +71,8 @@ interfaces = {{ "{self.ADDRESS}" }}
 c2s_ports = {{ {self.port} }}
 c2s_direct_tls_ports = {{ {self.port_tls} }}
 c2s_require_encryption = true
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "version", "time", "blocklist", "mam", "smacks", "offline" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "version", "time", "blocklist", "mam", "smacks", "offline", "carbons",
+    "pep", "csi_simple" }}
 modules_disabled = {{ "s2s" }}
 log = {{ info = "*console" }}
 ssl = {{ certificate = "{self.certificate}", key = "{key}" }}
