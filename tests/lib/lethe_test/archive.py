@@ -22,6 +22,7 @@ class Page:
     first: str | None
     last: str | None
     count: int | None
+    has_set: bool
 
     @property
     def ids(self):
@@ -53,10 +54,10 @@ def query_iq(fields=None, set_="", query_id="q", to=None):
     return f"<iq type='set' id='mam-{next(_numbers)}'{address}><query xmlns='{MAM}' queryid='{query_id}'>{inner}</query></iq>"
 
 
-def page(client, fields=None, set_=""):
+def page(client, fields=None, set_="", to=None):
     """One page; everything else that arrives stays in the client's inbox. Checks what holds for every page."""
     query_id = f"query-{next(_numbers)}"
-    answer = client.asks_ok(query_iq(fields, set_, query_id))
+    answer = client.asks_ok(query_iq(fields, set_, query_id, to))
     entries, rest = [], []
     while client.inbox:
         stanza = client.inbox.popleft()
@@ -73,7 +74,8 @@ def page(client, fields=None, set_=""):
     fin = answer.child("fin", MAM)
     set_element = fin.find(f"{{{RSM}}}set")
     first, last, count = (set_element.findtext(f"{{{RSM}}}{n}") if set_element is not None else None for n in ("first", "last", "count"))
-    got = Page(entries, fin.get("complete") in ("true", "1"), first, last, None if count is None else int(count))
+    got = Page(entries, fin.get("complete") in ("true", "1"), first, last, None if count is None else int(count),
+               set_element is not None)
     if entries:
         assert (first, last) == (entries[0].id, entries[-1].id), f"<first/> and <last/> must name the page's ends: {answer}"
     assert len(set(got.ids)) == len(entries), f"twofold ids: {got.ids}"
