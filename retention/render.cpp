@@ -17,11 +17,12 @@ class Author {
 public:
     Author(const Page& what, Language language) : what_(what), policy_(what.policy), language_(language) {}
 
-    Part write() {
+    Part write(const Served* served = nullptr) {
         introduction();
         in_short();
         log_lines();
         changes_to_come();
+        if (served) the_ledger(*served);
         catalogue_table();
         add(Heading{2, say("The policy itself", "Die Richtlinie selbst")});
         add(Paragraph{say("This file is what the server obeys, byte for byte.", "Dieser Datei gehorcht der Server, Byte für Byte.")});
@@ -132,6 +133,19 @@ private:
         add(std::move(table));
     }
 
+    void the_ledger(const Served& served) {
+        const std::string url(served.url);
+        add(Heading{2, say("What was done, signed", "Was geschah, unterschrieben")});
+        add(Paragraph{say("Every change of this policy, every alarm, and that data was destroyed at its time, is a line of the ledger, signed with the server's key. Lines cannot be "
+                          "changed, left out or put in later without that being found by whoever has an older copy or knows the key. It proves that this key signed these lines in "
+                          "this order; it says nothing about copies of data elsewhere. To check it:",
+                          "Jede Änderung dieser Richtlinie, jede Störung, und dass Daten zu ihrer Zeit zerstört wurden, ist eine Zeile des Hauptbuchs, unterschrieben mit dem "
+                          "Schlüssel des Servers. Zeilen können nicht geändert, weggelassen oder nachgetragen werden, ohne dass es auffällt, wenn jemand eine ältere Kopie hat oder den "
+                          "Schlüssel kennt. Es beweist, dass dieser Schlüssel diese Zeilen in dieser Folge unterschrieben hat; über Kopien von Daten anderswo sagt es nichts. So wird es "
+                          "geprüft:")});
+        add(Verbatim{"curl -o ledger.jsonl " + url + "/policy/ledger\nlethectl ledger verify ledger.jsonl --key " + std::string(served.ledger_key) + "\n"});
+    }
+
     /// "7d, not stored", or words.
     std::string spans(std::string_view text) const {
         std::string out;
@@ -197,6 +211,16 @@ std::string render(const Page& page, PageFormat format) {
         case PageFormat::html: break;
     }
     return write_html(parts, page.policy.service.name);
+}
+
+std::string render_html(const Served& served) {
+    const bool de = served.language == Language::de;
+    std::vector<Link> links;
+    for (const Language language : languages_of(served.page.policy))
+        if (language != served.language) links.push_back({"/policy/" + std::string(code_of(language)), name_of(language), language});
+    links.push_back({"/policy.toml", de ? "Datei" : "File", std::nullopt});
+    links.push_back({"/policy/ledger", de ? "Hauptbuch" : "Ledger", std::nullopt});
+    return write_html({Author(served.page, served.language).write(&served)}, served.page.policy.service.name, links);
 }
 
 }  // namespace lethe::retention

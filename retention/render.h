@@ -22,6 +22,15 @@ struct Page {
     const Announcement* announced = nullptr;  ///< what waits for the end of its notice; null: nothing, or only a file is shown
 };
 std::string render(const Page& page, PageFormat format);
+/// The page as the server itself shows it: in one language of the policy, with links to the others, to the file and to the ledger, and how to
+/// verify that.
+struct Served {
+    Page page;
+    Language language = Language::en;
+    std::string_view url;         ///< of the web server
+    std::string_view ledger_key;  ///< its public half, as `lethectl ledger verify` takes it
+};
+std::string render_html(const Served& served);
 
 // Words that pages, messages and forms share.
 /// The languages of a policy, in its order; only those with texts can be in one.

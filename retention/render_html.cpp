@@ -102,20 +102,27 @@ struct Writer {
 
 }  // namespace
 
-std::string write_html(const std::vector<Part>& parts, const std::string& title) {
+std::string navigation(const std::vector<Link>& links) {
+    std::string out = "<nav aria-label=\"Language / Sprache\"><p>";
+    for (const Link& link : links) {
+        const std::string code = link.language ? std::string(code_of(*link.language)) : "";
+        out += "<a href=\"" + escaped(link.path) + '"' + (code.empty() ? "" : " lang=\"" + code + "\" hreflang=\"" + code + '"') + '>' + escaped(link.text) + "</a> ";
+    }
+    return out + "</p></nav>\n";
+}
+
+std::string name_of(Language language) { return language == Language::de ? "Deutsch" : "English"; }
+
+std::string write_html(const std::vector<Part>& parts, const std::string& title, const std::vector<Link>& links) {
     const std::string first = parts.empty() ? "en" : std::string(code_of(parts.front().language));
     std::string out = "<!DOCTYPE html>\n<html lang=\"" + first +
                       "\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>" +
                       escaped(title) + "</title>\n<style>" + std::string(style) + "</style>\n</head>\n<body>\n";
-    if (parts.size() > 1) {
-        out += "<nav aria-label=\"Language / Sprache\"><p>";
-        for (const Part& part : parts) {
-            const std::string code(code_of(part.language));
-            out += "<a href=\"#" + code + "\" lang=\"" + code + "\" hreflang=\"" + code + "\">" + (part.language == Language::de ? "Deutsch" : "English") + "</a> ";
-        }
-        out += "</p></nav>\n";
-    }
+    std::vector<Link> above = links;
+    if (above.empty() && parts.size() > 1)
+        for (const Part& part : parts) above.push_back({'#' + std::string(code_of(part.language)), name_of(part.language), part.language});
+    if (!above.empty()) out += navigation(above);
     out += "<main>\n";
     for (const Part& part : parts) {
         const std::string code(code_of(part.language));

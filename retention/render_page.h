@@ -40,12 +40,19 @@ struct Verbatim {
 };
 using Block = std::variant<Heading, Paragraph, Facts, Table, Picture, Verbatim>;
 
+std::string name_of(Language language);  ///< "Deutsch"
+
 struct Part {
     Language language = Language::en;
     std::vector<Block> blocks;
 };
 std::string write_text(const std::vector<Part>& parts);
 std::string write_markdown(const std::vector<Part>& parts);
-std::string write_html(const std::vector<Part>& parts, const std::string& title);
+/// `links` (path and text) stand above the page; without any, the parts are linked if they are several.
+struct Link {
+    std::string path, text;
+    std::optional<Language> language;  ///< of what it leads to, if that is this page in another
+};
+std::string write_html(const std::vector<Part>& parts, const std::string& title, const std::vector<Link>& links = {});
 
 }  // namespace lethe::retention::page

@@ -214,7 +214,9 @@ std::optional<Keep> TomlSection::keep(std::string_view key) {
 
 std::uint32_t TomlSection::line_of(std::string_view key, std::size_t item) const {
     const toml::table* t = State::table(*this);
-    const toml::array* array = t ? t->get_as<toml::array>(key) : nullptr;
+    const toml::node* node = t ? t->get(key) : nullptr;
+    const toml::array* array = node ? node->as_array() : nullptr;
+    if (node && !array && item == 0) return node->source().begin.line;
     return array && item < array->size() ? (*array)[item].source().begin.line : 0;
 }
 

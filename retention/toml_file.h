@@ -38,7 +38,7 @@ public:
     std::optional<std::vector<std::string>> strings(std::string_view key);
     std::optional<Keep> keep(std::string_view key);  ///< a span of time as parse_keep takes it
 
-    /// The line of an array's element; 0 if there is none.
+    /// The line of an array's element, or for item 0 that of another value; 0 if there is none.
     std::uint32_t line_of(std::string_view key, std::size_t item) const;
 
     /// At the value of the key (which is asked for by this), or at the section if it has no such key.

@@ -8,6 +8,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 
+#include "crypto/hex.h"
 #include "crypto/secret.h"
 #include "server/admin/config.h"
 #include "retention/promises.h"
@@ -19,6 +20,8 @@
 #include "server/feature/disco_info.h"
 #include "server/net/listener.h"
 #include "server/feature/policy_news.h"
+#include "server/http/resources.h"
+#include "server/http/server.h"
 #include "server/notify.h"
 #include "server/policy_service.h"
 #include "server/stream/connections.h"
@@ -33,8 +36,8 @@ std::string lines(const std::vector<retention::FileError>& errors) {
     return text;
 }
 
-net::TlsContext::Options tls_options(const admin::Config& config) {
-    return {.certificate_path = config.tls.certificate, .key_path = config.tls.key, .minimum = config.tls.minimum, .alpn = {"xmpp-client"}};
+net::TlsContext::Options tls_options(const admin::Config& config, const char* protocol) {
+    return {.certificate_path = config.tls.certificate, .key_path = config.tls.key, .minimum = config.tls.minimum, .alpn = {protocol}};
 }
 
 }  // namespace
@@ -63,10 +66,14 @@ struct Server::Impl {
     std::unique_ptr<admin::ControlServer> control_server;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::unique_ptr<stream::Connections> connections;
+    std::unique_ptr<http::Server> web;
     std::string files_refused, certificate_refused;  ///< at the last SIGHUP
     asio::steady_timer last_words{io};
     asio::signal_set signals{io};
 
+    bool serves_http() const { return !config.listen.https.empty() || !config.listen.http_loopback.empty(); }
+    using Accept = std::function<void(asio::ip::tcp::socket)>;
+    std::expected<void, std::string> listen(const std::vector<admin::Config::Address>& addresses, const std::string& key, const Accept& accept);
     std::expected<void, std::string> read_files(const std::string& config_file);
     std::expected<void, std::string> open_store(std::optional<int> passphrase_fd);
     std::expected<void, std::string> open_ledger(const crypto::NodeKey& node_key);
@@ -86,7 +93,7 @@ std::expected<void, std::string> Server::Impl::read_files(const std::string& con
     auto read = admin::load_config(config_file);
     if (!read) return std::unexpected(lines(read.error()));
     config = std::move(*read);
-    if (const auto enough = stream::Connections::reserve_descriptors(config.limits.connections); !enough) return enough;
+    if (const auto enough = stream::Connections::reserve_descriptors(config.limits.connections, serves_http() ? config.limits.http_connections : 0); !enough) return enough;
     if (const auto fine = admin::check_permissions(config); !fine) return std::unexpected(fine.error());
     auto declared = retention::load_policy(config.policy_file);
     if (!declared) return std::unexpected(lines(declared.error()));
@@ -217,25 +224,31 @@ void Server::Impl::start_policy() {
     log->write(Event::policy_loaded);
 }
 
+std::expected<void, std::string> Server::Impl::listen(const std::vector<admin::Config::Address>& addresses, const std::string& key, const Accept& accept) {
+    for (const auto& [address, line] : addresses) {
+        auto listener = net::Listener::open(io, address);
+        if (!listener)
+            return std::unexpected(config.file + (line ? ':' + std::to_string(line) : "") + ": " + key + " in [listen]" + (line ? "" : " (its default)") + ": " +
+                                   listener.error());
+        (*listener)->start(accept);
+        log->write(retention::Event::listening, {retention::Port{(*listener)->port()}});
+        listeners.push_back(std::move(*listener));
+    }
+    return {};
+}
+
 std::expected<void, std::string> Server::Impl::open_network() {
-    auto tls = net::TlsContext::load(tls_options(config));
-    if (!tls) return std::unexpected(tls.error());
+    auto tls = net::TlsContext::load(tls_options(config, "xmpp-client")), web_tls = net::TlsContext::load(tls_options(config, "http/1.1"));
+    if (!tls || !web_tls) return std::unexpected(tls ? web_tls.error() : tls.error());
     clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps()});
     connections = std::make_unique<stream::Connections>(*clients);
-    const auto listen = [this](const std::vector<admin::Config::Address>& addresses, bool direct_tls) -> std::expected<void, std::string> {
-        for (const auto& [address, line] : addresses) {
-            auto listener = net::Listener::open(io, address);
-            if (!listener)
-                return std::unexpected(config.file + (line ? ':' + std::to_string(line) : "") + ": " + (direct_tls ? "c2s_tls" : "c2s") + " in [listen]" +
-                                       (line ? "" : " (its default)") + ": " + listener.error());
-            (*listener)->start([this, direct_tls](asio::ip::tcp::socket socket) { connections->accept(std::move(socket), direct_tls); });
-            log->write(retention::Event::listening, {retention::Port{(*listener)->port()}});
-            listeners.push_back(std::move(*listener));
-        }
-        return {};
-    };
-    if (const auto fine = listen(config.listen.c2s, false); !fine) return fine;
-    if (const auto fine = listen(config.listen.c2s_tls, true); !fine) return fine;
+    web = std::make_unique<http::Server>(*core, http::resources(*core, crypto::to_hex(ledger->public_key().view())), std::move(*web_tls));
+    const auto client = [this](bool direct_tls) { return [this, direct_tls](asio::ip::tcp::socket socket) { connections->accept(std::move(socket), direct_tls); }; };
+    const auto browser = [this](http::Listening kind) { return [this, kind](asio::ip::tcp::socket socket) { web->accept(std::move(socket), kind); }; };
+    if (const auto fine = listen(config.listen.c2s, "c2s", client(false)); !fine) return fine;
+    if (const auto fine = listen(config.listen.c2s_tls, "c2s_tls", client(true)); !fine) return fine;
+    if (const auto fine = listen(config.listen.https, "https", browser(http::Listening::tls)); !fine) return fine;
+    if (const auto fine = listen(config.listen.http_loopback, "http_loopback", browser(http::Listening::loopback)); !fine) return fine;
     auto opened = admin::ControlServer::open(io, config.data, *control);
     if (!opened) return std::unexpected(opened.error());
     control_server = std::move(*opened);
@@ -250,10 +263,11 @@ void Server::Impl::reload() {
         policies->reload();
     else
         log->write(retention::Event::policy_problem);
-    auto tls = net::TlsContext::load(tls_options(config));
-    certificate_refused = tls ? "" : tls.error();
-    if (!tls) return log->write(retention::Event::certificate_problem);
+    auto tls = net::TlsContext::load(tls_options(config, "xmpp-client")), web_tls = net::TlsContext::load(tls_options(config, "http/1.1"));
+    certificate_refused = !tls ? tls.error() : !web_tls ? web_tls.error() : "";
+    if (!certificate_refused.empty()) return log->write(retention::Event::certificate_problem);
     clients->tls = std::move(*tls);
+    web->use(std::move(*web_tls));
     log->write(retention::Event::certificate_reloaded);
 }
 
@@ -275,6 +289,7 @@ void Server::Impl::stop() {
     for (auto& listener : listeners) listener->stop();
     control_server->stop();
     connections->stop();
+    web->stop();
     auto online = core->online;
     for (const auto& [jid, _] : online) core->end_sessions(jid, xmpp::StreamCondition::system_shutdown, {});
     // What the sessions leave behind is durable before the process ends; connections get a moment to take their last words.

@@ -80,6 +80,21 @@ void read_domain(Section& root, Config& config) {
                    "\"chat.example\"");
 }
 
+bool is_loopback(const std::string& text) {
+    return text.starts_with("127.") || text.starts_with("[::1]:");
+}
+
+/// Passwords of nobody go there, but what is fetched can be read on the way.
+void read_loopback(Section& s, std::vector<Config::Address>& out) {
+    const auto text = s.string("http_loopback");
+    if (!text || text->empty()) return;
+    if (!is_socket_address(*text) || !is_loopback(*text))
+        s.error("http_loopback",
+                "this is not \"HOST:PORT\" with a loopback address, and what is said there is not encrypted; write for example \"127.0.0.1:5280\" and let a proxy or an onion "
+                "service on this machine pass on what comes from outside");
+    out = {{*text, s.line_of("http_loopback", 0)}};
+}
+
 void read_listen(Section s, Config::Listen& listen) {
     read_addresses(s, "c2s", listen.c2s);
     read_addresses(s, "c2s_tls", listen.c2s_tls);
@@ -92,8 +107,50 @@ void read_listen(Section s, Config::Listen& listen) {
         s.error("c2s and c2s_tls are both empty, so nobody could connect; give at least one address");
     refuse(s, "s2s", "federation");
     refuse(s, "s2s_tls", "federation");
-    refuse(s, "https", "the web server");
-    refuse(s, "http_loopback", "the web server");
+    read_addresses(s, "https", listen.https);
+    for (std::size_t i = 0; i < listen.https.size(); ++i)
+        for (const auto* others : {&listen.c2s, &listen.c2s_tls})
+            if (const auto& text = listen.https[i].text; !text.ends_with(":0") && std::ranges::find(*others, text, &Config::Address::text) != others->end())
+                s.error("https", i, "clients connect on " + text + " already; choose another port");
+    read_loopback(s, listen.http_loopback);
+}
+
+bool is_origin(std::string_view text) {
+    std::string_view host = text;
+    if (host.starts_with("https://")) host.remove_prefix(8);
+    else if (host.starts_with("http://")) host.remove_prefix(7);
+    else return false;
+    if (const auto colon = host.rfind(':'); colon != host.npos && !host.ends_with(']')) {
+        unsigned port = 0;
+        const auto digits = host.substr(colon + 1);
+        const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+        if (error != std::errc{} || rest != digits.data() + digits.size() || port == 0 || port > 65535) return false;
+        host = host.substr(0, colon);
+    }
+    // Without TLS only where the address itself is the key.
+    if (text.starts_with("http://") && !host.ends_with(".onion")) return false;
+    return !host.empty() && host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.[]:") == host.npos;
+}
+
+void read_http(Section s, Config& config) {
+    if (const auto url = s.string("url"); url && !url->empty()) {
+        if (!is_origin(*url))
+            s.error("url", "this is not how others reach the web server; write for example \"https://chat.example\" or \"https://chat.example:5443\", in lower case and without "
+                           "anything behind it (http:// is for .onion addresses)");
+        config.http.url = *url;
+    }
+    const auto& listen = config.listen;
+    if (listen.https.empty() && listen.http_loopback.empty()) {
+        if (!config.http.url.empty()) s.error("url", "there is no web server that could have this address; give https or http_loopback under [listen], or remove this line");
+        return;
+    }
+    if (!config.http.url.empty()) return;
+    const bool ascii = std::ranges::all_of(config.domain, [](char c) { return c > 0; });
+    if (listen.https.empty() || !ascii)
+        return s.error("url is missing, and how others reach the web server cannot be told from the rest; write url = \"https://chat.example\" under [http]");
+    const std::string& address = listen.https.front().text;
+    const std::string port = address.substr(address.rfind(':') + 1);
+    config.http.url = "https://" + config.domain + (port == "443" ? "" : ':' + port);
 }
 
 void read_tls(Section s, Config::Tls& tls) {
@@ -168,6 +225,10 @@ void read_limits(Section s, Config::Limits& limits) {
     read_number(s, "stall_seconds", limits.stall_seconds, 1, 3600);
     read_resume(s, limits);
     read_number(s, "ping_seconds", limits.ping_seconds, 0, 86400);
+    read_number(s, "http_connections", limits.http_connections, 1, 1'000'000);
+    read_number(s, "http_requests", limits.http_requests, 1, 1'000'000);
+    read_number(s, "http_idle_seconds", limits.http_idle_seconds, 1, 3600);
+    read_number(s, "http_head_bytes", limits.http_head_bytes, 4096, 65536);
     read_number(s, "answer_seconds", limits.answer_seconds, 1, 3600);
     if (limits.unauthenticated_bytes > limits.stanza_bytes)
         s.error(
@@ -195,7 +256,7 @@ void read_all(Section root, Config& config) {
     Section sasl = root.section("sasl");
     if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
     read_limits(root.section("limits"), config.limits);
-    refuse(root, "http", "the web server");
+    read_http(root.section("http"), config);
     refuse(root, "dns", "federation");
     refuse(root, "proxy", "Tor and SOCKS5");
     refuse(root, "rooms", "group chat");

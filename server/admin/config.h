@@ -36,7 +36,12 @@ struct Config {
     struct Listen {
         std::vector<Address> c2s{{"[::]:5222"}};      ///< STARTTLS
         std::vector<Address> c2s_tls{{"[::]:5223"}};  ///< direct TLS
+        std::vector<Address> https;                   ///< HTTP over TLS; empty: off
+        std::vector<Address> http_loopback;           ///< HTTP in plain, at most one, on a loopback address; empty: off
     } listen;
+    struct Http {
+        std::string url;  ///< under which others reach what is served, without a '/' at the end; empty only if nothing is served
+    } http;
     struct Tls {
         std::string certificate = "tls/cert.pem", key = "tls/key.pem";
         std::string minimum = "1.2";  ///< "1.2" or "1.3"
@@ -80,6 +85,10 @@ struct Config {
         std::uint32_t resume_seconds = 600;  ///< a lost session may be resumed for so long (XEP-0198); 0 = never
         std::int64_t ping_seconds = 300;     ///< a client that says nothing for so long is pinged (XEP-0199); 0 = never
         std::int64_t answer_seconds = 60;    ///< and has lost its connection if nothing is heard for so long after
+        unsigned http_connections = 1000;        ///< in all, apart from `connections`
+        unsigned http_requests = 1000;           ///< on one connection
+        std::int64_t http_idle_seconds = 60;     ///< between two of them
+        std::size_t http_head_bytes = 16384;     ///< request line and header fields
         std::int64_t stall_seconds = 30;  ///< while more waits for it, a client may take or acknowledge nothing for so long
     } limits;
 };

@@ -73,15 +73,16 @@ void Connections::check_alive() {
     });
 }
 
-std::expected<void, std::string> Connections::reserve_descriptors(unsigned connections) {
+std::expected<void, std::string> Connections::reserve_descriptors(unsigned connections, unsigned others) {
     rlimit files{};
-    const rlim_t wanted = rlim_t{connections} + other_descriptors;
+    const rlim_t wanted = rlim_t{connections} + others + other_descriptors;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return {};
     if (files.rlim_max >= wanted) {
         files.rlim_cur = wanted;
         if (setrlimit(RLIMIT_NOFILE, &files) == 0) return {};
     }
-    return std::unexpected("limits.connections = " + std::to_string(connections) + " in lethe.toml needs " + std::to_string(wanted) +
+    return std::unexpected("limits.connections = " + std::to_string(connections) +
+                           (others == 0 ? "" : " and limits.http_connections = " + std::to_string(others)) + " in lethe.toml needs " + std::to_string(wanted) +
                            " open files and this process may have " + std::to_string(files.rlim_max) +
                            "; set LimitNOFILE=" + std::to_string(wanted) + " in the systemd unit (or ulimit -n), or lower limits.connections");
 }

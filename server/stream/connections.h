@@ -25,8 +25,9 @@ public:
     void stop();
     std::size_t count() const { return streams_.size(); }
 
-    /// Raises this process's limit of open files so that `connections` and the store's files fit; the error names the limit and the remedy.
-    static std::expected<void, std::string> reserve_descriptors(unsigned connections);
+    /// Raises this process's limit of open files so that `connections`, `others` (of HTTP) and the store's files fit; the error names the
+    /// limit and the remedy.
+    static std::expected<void, std::string> reserve_descriptors(unsigned connections, unsigned others);
 
 private:
     void collect_memory();

@@ -6,7 +6,7 @@ A layer is a folder (or one file); a file belongs to the longest prefix that fit
 """
 
 SERVER_LOW = ["server/xml", "server/xmpp", "crypto", "store", "retention", "server/net", "server/mbedtls_compat.h"]
-SERVER_ALL = SERVER_LOW + ["server/admin", "server/core", "server/feature", "server/stream", "server"]
+SERVER_ALL = SERVER_LOW + ["server/admin", "server/core", "server/feature", "server/stream", "server/http", "server"]
 
 LAYERS = {
     "server/mbedtls_compat.h": [],
@@ -20,6 +20,7 @@ LAYERS = {
     "server/core": SERVER_ALL,
     "server/feature": SERVER_ALL,
     "server/stream": SERVER_ALL,
+    "server/http": SERVER_ALL,
     "server": SERVER_ALL,
     "tools": ["server/admin", "retention", "store", "crypto", "server/xmpp", "server/xml", "server/net", "server/mbedtls_compat.h"],
     "tests": SERVER_ALL + ["tools"],
@@ -39,6 +40,7 @@ FOREIGN = {
     "CLI/": ("CLI11", ["tools/*", "server/main.cpp"]),
     "nlohmann/": ("nlohmann-json", ["retention/*.cpp", "server/admin/*.cpp", "tools/*"]),
     "seccomp.h": ("libseccomp", ["store/*.cpp", "server/*.cpp", "tools/*"]),
+    "http_parser.h": ("http-parser", ["server/http/*.cpp"]),
     "doctest/": ("doctest", []),
 }
 # The pure folders: protocol without I/O, so no sockets there even though the rest of server/ has them.

@@ -81,6 +81,13 @@ void check_defaults(const Config& c) {
     CHECK(c.limits.resume_seconds == 600);
     CHECK(c.limits.ping_seconds == 300);
     CHECK(c.limits.answer_seconds == 60);
+    CHECK(c.listen.https.empty());
+    CHECK(c.listen.http_loopback.empty());
+    CHECK(c.http.url.empty());
+    CHECK(c.limits.http_connections == 1000);
+    CHECK(c.limits.http_requests == 1000);
+    CHECK(c.limits.http_idle_seconds == 60);
+    CHECK(c.limits.http_head_bytes == 16384);
 }
 
 /// The example with every commented key switched on.
@@ -103,7 +110,7 @@ TEST_SUITE("admin/config") {
 
     TEST_CASE("the example file has every key") {
         const auto example = switched_on(example_config("chat.example", "/var/lib/lethe"));
-        for (const std::string section : {"listen", "tls", "node_key", "sasl", "limits"}) {
+        for (const std::string section : {"listen", "http", "tls", "node_key", "sasl", "limits"}) {
             const auto start = example.find("\n[" + section + "]\n");
             REQUIRE(start != std::string::npos);
             const auto body = example.substr(start + 1, example.find("\n[", start + 1) - start);
@@ -167,6 +174,10 @@ answer_seconds = 2
 handshake_seconds = 1
 queue_bytes = 65536
 sm_unacked = 1
+http_connections = 1
+http_requests = 1
+http_idle_seconds = 1
+http_head_bytes = 4096
 )");
         CHECK(c.domain == "chat.example");
         CHECK(c.data == "/srv/chat");
@@ -202,6 +213,10 @@ sm_unacked = 1
         CHECK(c.limits.handshake_seconds == 1);
         CHECK(c.limits.queue_bytes == 65536);
         CHECK(c.limits.sm_unacked == 1);
+        CHECK(c.limits.http_connections == 1);
+        CHECK(c.limits.http_requests == 1);
+        CHECK(c.limits.http_idle_seconds == 1);
+        CHECK(c.limits.http_head_bytes == 4096);
     }
 
     TEST_CASE("a domain is normalised like the addresses of its users") {
@@ -236,18 +251,51 @@ sm_unacked = 1
     TEST_CASE("keys of features that are not there are refused by name") {
         CHECK(only_error(std::string(domain_line) + "[listen]\ns2s = [\"[::]:5269\"]\n") ==
               "3:7: listen.s2s is for federation, which this version does not have; remove it");
-        for (const std::string section : {"http", "dns", "proxy", "rooms", "components"}) {
+        for (const std::string section : {"dns", "proxy", "rooms", "components"}) {
             CAPTURE(section);
             const auto message = only_error(std::string(domain_line) + '[' + section + "]\nanything = 1\n");
             CHECK(message.starts_with("2:1: [" + section + "] is for "));
             CHECK(message.ends_with(", which this version does not have; remove it"));
         }
         for (const std::string key :
-             {"listen.s2s_tls", "listen.https", "listen.http_loopback", "limits.s2s_bytes_per_second"}) {
+             {"listen.s2s_tls", "limits.s2s_bytes_per_second"}) {
             CAPTURE(key);
             CHECK(only_error(std::string(domain_line) + key + " = 1\n").find(key + " is for ") !=
                   std::string::npos);
         }
+    }
+
+    TEST_CASE("the web server has an address that others know") {
+        const auto with = [](const std::string& lines) { return std::string(domain_line) + lines; };
+        const std::string https = "[listen]\nhttps = [\"[::]:5443\"]\n", loopback = "[listen]\nhttp_loopback = \"127.0.0.1:5280\"\n";
+        const auto own = good(with(https));
+        CHECK(texts(own.listen.https) == std::vector<std::string>{"[::]:5443"});
+        CHECK(own.http.url == "https://chat.example:5443");
+        CHECK(good(with("[listen]\nhttps = [\"[::]:443\"]\n")).http.url == "https://chat.example");
+        for (const std::string url : {"https://chat.example", "https://files.chat.example:8443", "http://abcdefgh.onion", "https://[2001:db8::1]:5443"}) {
+            const auto behind_a_proxy = good(with(loopback + "[http]\nurl = \"" + url + "\"\n"));
+            CHECK(behind_a_proxy.http.url == url);
+            CHECK(texts(behind_a_proxy.listen.http_loopback) == std::vector<std::string>{"127.0.0.1:5280"});
+            CHECK(behind_a_proxy.listen.http_loopback.front().line == 3);
+        }
+        for (const std::string url : {"chat.example", "https://", "https://chat.example/", "http://chat.example", "https://Chat.example", "https://a@b", "https://b:0", "https://b:x"}) {
+            CAPTURE(url);
+            CHECK(only_error(with(https + "[http]\nurl = \"" + url + "\"\n")).starts_with("5:7: this is not how others reach the web server"));
+        }
+        CHECK(only_error(with("[http]\nurl = \"https://chat.example\"\n")).starts_with("3:7: there is no web server that could have this address"));
+        CHECK(only_error(with(loopback)).find("url is missing") != std::string::npos);
+        CHECK(only_error("domain = \"b\xc3\xbc" "cher.example\"\n" + https).find("url is missing") != std::string::npos);
+    }
+
+    TEST_CASE("HTTP in plain is for this machine alone") {
+        CHECK(texts(good(std::string(domain_line) + "[listen]\nhttp_loopback = \"[::1]:80\"\n[http]\nurl = \"https://a.example\"\n").listen.http_loopback) ==
+              std::vector<std::string>{"[::1]:80"});
+        for (const std::string address : {"0.0.0.0:5280", "192.0.2.1:5280", "[::]:5280", "[2001:db8::1]:80", "localhost:5280", "127.0.0.1", "127.evil.example:80"}) {
+            CAPTURE(address);
+            const auto found = errors(std::string(domain_line) + "[listen]\nhttp_loopback = \"" + address + "\"\n[http]\nurl = \"https://a.example\"\n");
+            CHECK(found.front().starts_with("3:17: this is not \"HOST:PORT\" with a loopback address, and what is said there is not encrypted; "));
+        }
+        CHECK(only_error(std::string(domain_line) + "[listen]\nhttps = [\"[::]:5222\"]\nc2s = [\"[::]:5222\"]\n") == "3:10: clients connect on [::]:5222 already; choose another port");
     }
 
     TEST_CASE("the node key comes from a file, a file under a passphrase, or systemd") {

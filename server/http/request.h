@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// One HTTP request without its body. Values; any thread.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lethe::http {
+
+enum class Method : std::uint8_t { get, head, put, options, other };
+
+struct Field {
+    std::string name;  ///< of a request: in lower case
+    std::string value;
+};
+
+struct Request {
+    Method method = Method::other;
+    std::string path;   ///< decoded; begins with '/', or is "*" of OPTIONS; no empty, "." or ".." segment, no control character
+    std::string query;  ///< as it came, without the '?'
+    std::vector<Field> fields;
+    std::optional<std::uint64_t> content_length;
+    bool keep_alive = false;  ///< the peer would send another one
+    bool expects_continue = false;
+
+    bool has(std::string_view name) const;
+    /// Several fields of one name joined by ", "; empty if there is none.
+    std::string field(std::string_view name) const;
+};
+
+/// The path and query of a request target (RFC 9112 section 3.2, not the authority form), with every trick that makes two programs read two
+/// paths refused: encoded slashes, dot segments however they are written, empty segments, backslashes, controls, fragments, user names.
+struct Target {
+    std::string path, query;
+};
+std::optional<Target> parse_target(std::string_view text);
+
+}  // namespace lethe::http

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "server/http/resources.h"
+
+namespace lethe::http {
+
+Router resources(core::Core& core, const std::string& ledger_key) {
+    Router router;
+    router.add("/policy", read_only(policy_page(core, ledger_key, std::nullopt)));
+    router.add("/policy/en", read_only(policy_page(core, ledger_key, retention::Language::en)));
+    router.add("/policy/de", read_only(policy_page(core, ledger_key, retention::Language::de)));
+    router.add("/policy/ledger", read_only(ledger(core)));
+    router.add("/policy.toml", read_only(policy_file(core)));
+    return router;
+}
+
+}  // namespace lethe::http

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What this server answers over HTTP. A reader finds every path in resources.cpp.
+#pragma once
+#include "retention/render.h"
+#include "server/core/core.h"
+#include "server/http/router.h"
+
+namespace lethe::http {
+
+/// `core` outlives the router.
+Router resources(core::Core& core, const std::string& ledger_key);
+
+/// The policy as a page: in the language that the browser prefers of those the policy names, or in `language`.
+Handler policy_page(core::Core& core, std::string ledger_key, std::optional<retention::Language> language);
+/// policy.toml as it is in force, byte for byte.
+Handler policy_file(core::Core& core);
+/// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
+Handler ledger(core::Core& core);
+
+}  // namespace lethe::http

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What is answered. Values; the pieces of a long body are made as they are sent, so one piece is all that lies in memory.
+#pragma once
+#include <asio/awaitable.hpp>
+#include <functional>
+
+#include "retention/clock.h"
+#include "server/http/request.h"
+
+namespace lethe::http {
+
+struct Response {
+    /// At most so many bytes, nothing more only when `length` of them were given; nullopt: they cannot be had, and the connection ends there.
+    using Pieces = std::function<asio::awaitable<std::optional<std::string>>()>;
+
+    int status = 200;
+    std::vector<Field> fields = {};  ///< beside those that every answer has, or in the place of one of them
+    std::string body = {};           ///< left out for HEAD; its length is told all the same
+    Pieces pieces = nullptr;         ///< in the place of `body`
+    std::uint64_t length = 0;        ///< of `pieces`
+    bool close = false;
+};
+
+/// A status with its name as the whole text.
+Response plain(int status);
+/// 405 with what would do.
+Response not_allowed(std::string_view methods);
+
+/// Status line and fields, the empty line included. Every answer forbids what a page could load or be used for, unless its fields allow it,
+/// says nothing about this program, and is kept by nobody unless its fields say how.
+std::string head_of(const Response& response, retention::Time now, bool keep_alive);
+/// RFC 9110 section 5.6.7.
+std::string http_date(retention::Time time);
+
+/// One range of something of `size` bytes (RFC 9110 section 14). Several, other units and what cannot be read: none, the whole is sent.
+struct Range {
+    std::uint64_t first = 0, length = 0;
+    friend bool operator==(const Range&, const Range&) = default;
+};
+enum class RangeVerdict : std::uint8_t { whole, part, unsatisfiable };
+RangeVerdict parse_range(std::string_view field, std::uint64_t size, Range& out);
+/// If-None-Match names this entity tag, or is "*". `tag` with its quotes.
+bool matches(std::string_view if_none_match, std::string_view tag);
+
+/// The one of `available` that an Accept-Language (RFC 9110 section 12.5.4) asks for, its index; the first if it asks for none of them.
+std::size_t choose_language(std::string_view accept_language, const std::vector<std::string_view>& available);
+
+}  // namespace lethe::http

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Which path is answered by whom: one visible list, made at start (resources.cpp).
+#pragma once
+#include <expected>
+#include <map>
+#include <span>
+
+#include "server/http/response.h"
+#include "server/net/stream.h"
+
+namespace lethe::http {
+
+/// The body of the request being handled.
+class Body {
+public:
+    virtual ~Body() = default;
+    /// Some bytes; 0 when all of it was read. An error: the peer is gone or too slow, and nothing can be answered.
+    virtual asio::awaitable<std::expected<std::size_t, net::NetError>> read(std::span<char> into) = 0;
+};
+
+struct Exchange {
+    Request request;
+    Body* body = nullptr;  ///< lives until the handler has returned. What is not read of it ends the connection after the answer.
+};
+using Handler = std::function<asio::awaitable<Response>(Exchange)>;
+
+class Router {
+public:
+    /// A path without a '/' at its end is one resource; with one it stands for all below it. Precondition: not there yet.
+    void add(std::string path, Handler handler);
+    /// Null: 404.
+    const Handler* find(std::string_view path) const;
+
+private:
+    std::map<std::string, Handler, std::less<>> handlers_;
+};
+
+/// What can only be read: GET and HEAD are for `handler`, OPTIONS is answered, everything else is 405.
+Handler read_only(Handler handler);
+
+}  // namespace lethe::http

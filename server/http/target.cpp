@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <http_parser.h>
+
+#include <algorithm>
+
+#include "server/http/request.h"
+
+namespace lethe::http {
+namespace {
+
+std::optional<unsigned> hex(char c) {
+    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+    if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+    return std::nullopt;
+}
+
+std::optional<std::string> decode_segment(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned octet = static_cast<unsigned char>(text[i]);
+        if (text[i] == '%') {
+            if (text.size() - i < 3) return std::nullopt;
+            const auto high = hex(text[i + 1]), low = hex(text[i + 2]);
+            if (!high || !low) return std::nullopt;
+            octet = *high * 16 + *low;
+            i += 2;
+        }
+        if (octet < 0x20 || octet == 0x7f || octet == '/' || octet == '\\') return std::nullopt;
+        out += static_cast<char>(octet);
+    }
+    if (out == "." || out == "..") return std::nullopt;
+    return out;
+}
+
+std::optional<std::string> decode_path(std::string_view path) {
+    if (!path.starts_with('/')) return std::nullopt;
+    std::string out;
+    do {
+        path.remove_prefix(1);
+        const std::size_t end = std::min(path.find('/'), path.size());
+        const auto segment = decode_segment(path.substr(0, end));
+        // An empty one may only be the last: "/" and "/a/", not "//".
+        if (!segment || (segment->empty() && end != path.size())) return std::nullopt;
+        out += '/' + *segment;
+        path.remove_prefix(end);
+    } while (!path.empty());
+    return out;
+}
+
+/// What follows the authority of "https://host:port/path?query".
+std::optional<std::string_view> behind_authority(std::string_view text) {
+    http_parser_url url;
+    http_parser_url_init(&url);
+    if (http_parser_parse_url(text.data(), text.size(), 0, &url) != 0) return std::nullopt;
+    if ((url.field_set & (1u << UF_USERINFO)) != 0 || (url.field_set & (1u << UF_HOST)) == 0) return std::nullopt;
+    const auto& last = url.field_data[(url.field_set & (1u << UF_PORT)) != 0 ? UF_PORT : UF_HOST];
+    const std::size_t end = text.find('/', std::size_t{last.off} + last.len);
+    return end == std::string_view::npos ? std::optional<std::string_view>() : text.substr(end);
+}
+
+}  // namespace
+
+std::optional<Target> parse_target(std::string_view text) {
+    constexpr std::string_view never = "\"<>\\^`{|}#";
+    if (text.empty() || std::ranges::any_of(text, [&](char c) { return c <= ' ' || c > '~' || never.find(c) != never.npos; })) return std::nullopt;
+    if (text == "*") return Target{.path = "*", .query = {}};
+    if (text.starts_with("http://") || text.starts_with("https://")) {
+        const auto rest = behind_authority(text);
+        if (!rest) return std::nullopt;
+        text = *rest;
+    }
+    const std::size_t end = std::min(text.find('?'), text.size());
+    auto path = decode_path(text.substr(0, end));
+    if (!path) return std::nullopt;
+    return Target{.path = std::move(*path), .query = std::string(text.substr(std::min(end + 1, text.size())))};
+}
+
+}  // namespace lethe::http

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <doctest/doctest.h>
+
+#include "server/http/response.h"
+
+using namespace lethe::http;
+
+namespace {
+
+constexpr lethe::retention::Time sunday = 784'111'777'000'000;  // RFC 9110's example
+
+struct Asked {
+    RangeVerdict verdict;
+    Range range;
+};
+Asked asked(std::string_view field, std::uint64_t size) {
+    Asked out{};
+    out.verdict = parse_range(field, size, out.range);
+    return out;
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_SUITE("http/response") {
+    TEST_CASE("every answer forbids what a page could load, and says nothing of this program") {
+        const std::string head = head_of(plain(404), sunday, true);
+        CHECK(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
+        CHECK(head.ends_with("\r\n\r\n"));
+        for (const auto* part : {"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "default-src 'none'", "sandbox", "frame-ancestors 'none'", "X-Content-Type-Options: nosniff\r\n",
+                                 "Referrer-Policy: no-referrer\r\n", "Cache-Control: no-store\r\n", "Content-Length: 14\r\n"})
+            CHECK_MESSAGE(has(head, part), part);
+        for (const auto* part : {"Server:", "Set-Cookie", "lethe", "Connection"}) CHECK_MESSAGE(!has(head, part), part);
+        CHECK(has(head_of(plain(404), sunday, false), "Connection: close\r\n"));
+    }
+
+    TEST_CASE("a field of the answer takes the place of the one that every answer has") {
+        const std::string head = head_of({.fields = {{"Cache-Control", "no-cache"}}}, sunday, true);
+        CHECK(has(head, "Cache-Control: no-cache\r\n"));
+        CHECK_FALSE(has(head, "no-store"));
+    }
+
+    TEST_CASE("an answer that has no body tells no length") {
+        for (const int status : {204, 304}) CHECK_FALSE(has(head_of({.status = status}, sunday, true), "Content-Length"));
+        CHECK(has(head_of({.status = 200}, sunday, true), "Content-Length: 0\r\n"));
+    }
+
+    TEST_CASE("ranges of RFC 9110 section 14.1.2") {
+        const auto part = [](std::string_view field, std::uint64_t first, std::uint64_t length) {
+            CAPTURE(field);
+            const auto got = asked(field, 10000);
+            CHECK(got.verdict == RangeVerdict::part);
+            CHECK(got.range == Range{first, length});
+        };
+        part("bytes=0-499", 0, 500);
+        part("bytes=500-999", 500, 500);
+        part("bytes=-500", 9500, 500);
+        part("bytes=9500-", 9500, 500);
+        part("bytes=0-0", 0, 1);
+        part("bytes=9999-20000", 9999, 1);
+        part("bytes=-20000", 0, 10000);
+        part("bytes=0-18446744073709551615", 0, 10000);
+        for (const auto* field : {"bytes=10000-", "bytes=10000-10001", "bytes=-0"}) CHECK_MESSAGE(asked(field, 10000).verdict == RangeVerdict::unsatisfiable, field);
+        CHECK(asked("bytes=0-", 0).verdict == RangeVerdict::unsatisfiable);
+        CHECK(asked("bytes=-1", 0).verdict == RangeVerdict::unsatisfiable);
+        for (const auto* field : {"", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes 0-1", "bytes=0-99999999999999999999", "bytes=--1"}) {
+            CAPTURE(field);
+            const auto got = asked(field, 10000);
+            CHECK(got.verdict == RangeVerdict::whole);
+            CHECK(got.range == Range{0, 10000});
+        }
+    }
+
+    TEST_CASE("entity tags are compared weakly") {
+        CHECK(matches("\"a\"", "\"a\""));
+        CHECK(matches("W/\"a\"", "\"a\""));
+        CHECK(matches("\"b\" , \"a\"", "\"a\""));
+        CHECK(matches("*", "\"a\""));
+        CHECK_FALSE(matches("", "\"a\""));
+        CHECK_FALSE(matches("a", "\"a\""));
+        CHECK_FALSE(matches("\"ab\"", "\"a\""));
+    }
+
+    TEST_CASE("the language that weighs most, else the first") {
+        const std::vector<std::string_view> both{"en", "de"};
+        for (const auto* field : {"", "*", "fr", "en", "en-GB,de;q=0.9", "de;q=0.2, en;q=0.21", "de;q=0", "de;q=x", "de;level=1", "EN"}) CHECK_MESSAGE(choose_language(field, both) == 0, field);
+        for (const auto* field : {"de", "de-AT", "DE", "fr, de;q=0.5, en;q=0.4", "en;q=0.999,de", "en;q=0, de;q=0.001", "de;q=1.0,en;q=1"}) CHECK_MESSAGE(choose_language(field, both) == 1, field);
+    }
+}
