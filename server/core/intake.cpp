@@ -14,6 +14,14 @@ std::string_view bytes_of(const std::uint64_t& number) { return {reinterpret_cas
 
 }  // namespace
 
+xmpp::StanzaError too_many_at_once() {
+    return {.condition = xmpp::Condition::policy_violation,
+            .text =
+                "You are sending faster than this server allows to people who do not share their presence "
+                "with you (stored_per_minute). Try again in a minute.",
+            .type = "wait"};
+}
+
 Intake::Intake(Limits limits, std::string own_domain)
     : limits_(limits),
       own_domain_(std::move(own_domain)),

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// How much one sender, and one foreign domain, may leave for people who are not there. In memory only; a restart forgets it.
+// How much one sender, and one foreign domain, may leave for people who are not there. In memory only; a
+// restart forgets it.
 //
-// Two bounds. The *rate*: messages and subscription stanzas that may be stored, sent to people who do not share their presence with the
-// sender, counted whether the receiver's vault is open or closed, so that reaching it tells nothing. The *share*: of a letterbox's quota one
-// local sender may hold limits.letterbox_percent_per_sender, one foreign domain a quarter, all of its senders together; no bound by domain
-// applies to our own. Shares are forgotten when the owner has taken something out, and after a day without an addition.
-// Who passes a bound gets the answer that a full quota gives. Thread: core.
+// Two bounds. The *rate*: messages and subscription stanzas that may be stored, sent to people who do not
+// share their presence with the sender, counted whether the receiver's vault is open or closed, so that
+// reaching it tells nothing. The *share*: of a letterbox's quota one local sender may hold
+// limits.letterbox_percent_per_sender, one foreign domain a quarter, all of its senders together; no bound by
+// domain applies to our own. Shares are forgotten when the owner has taken something out, and after a day
+// without an addition. Who passes the rate is told so (too_many_at_once); who passes a share gets the answer
+// that a full quota gives. Thread: core.
 #pragma once
 #include <cstdint>
 
 #include "crypto/bytes.h"
 #include "server/core/tally.h"
+#include "server/xmpp/error.h"
 #include "server/xmpp/jid.h"
 
 namespace lethe::core {
+
+/// The answer to who is faster than limits.stored_per_minute: that it is the sender's own rate, and passes.
+xmpp::StanzaError too_many_at_once();
 
 class Intake {
 public:

@@ -211,7 +211,7 @@ void user_subscription(Core& core, const std::shared_ptr<Session>& session, cons
     const RosterItem before = known ? *known : RosterItem{};
     // Here and not where it would be stored, so that the answer cannot depend on whether the contact is online.
     if (type == SubscriptionType::subscribe && !before.subscription.to && !core.intake.may_send(account.jid, core.env.clock.now())) {
-        session->send(xmpp::error_reply(stanza, {xmpp::Condition::service_unavailable, "Too many requests at once."}).root());
+        session->send(xmpp::error_reply(stanza, too_many_at_once()).root());
         return;
     }
     const auto transition = outbound(type, before.subscription);

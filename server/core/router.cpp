@@ -114,7 +114,7 @@ bool admitted(Passage& p, const Account* account) {
     if (!p.keep.letterbox) return true;
     const auto sender = p.from->jid().bare();
     if (account && account->shows_presence_to(sender) && !account->blocks(xmpp::Jid(p.from->jid()))) return true;
-    return p.core.intake.may_send(sender, p.core.env.clock.now()) || p.refuse({Condition::service_unavailable, quota_is_full});
+    return p.core.intake.may_send(sender, p.core.env.clock.now()) || p.refuse(too_many_at_once());
 }
 
 /// Only sessions that hibernate would take it or get a copy: it waits in their queues and, if it is to be kept, in the letterbox.

@@ -75,7 +75,35 @@ asio::awaitable<void> ClientStream::process() {
     }
     if (read_error_ == xml::ReadError::none || tls_wanted_) co_return;
     serve_held();
-    finish(condition_of(read_error_));
+    finish_unread();
+}
+
+/// The limit by its name in lethe.toml, if it has one.
+std::string ClientStream::limit_exceeded() const {
+    const auto limits = reader_limits(limits_, session_ || vault_ || state_ == State::authenticated);
+    const bool stranger = limits.stanza_bytes < limits_.stanza_bytes;
+    switch (reader_->exceeded()) {
+        case xml::Limit::stanza_bytes:
+            return "A stanza is larger than " + std::to_string(limits.stanza_bytes) + " bytes (" +
+                   (stranger ? "unauthenticated_bytes" : "stanza_bytes") + ")";
+        case xml::Limit::header_bytes:
+            return "The stream header is larger than " + std::to_string(limits.header_bytes) + " bytes";
+        case xml::Limit::depth:
+            return "Elements are nested deeper than " + std::to_string(limits.depth) + " (depth)";
+        case xml::Limit::attributes:
+            return "An element has more than " + std::to_string(limits.attributes) + " attributes";
+        case xml::Limit::memory:
+            break;
+    }
+    return "Reading this takes too much memory";
+}
+
+void ClientStream::finish_unread() {
+    if (read_error_ != xml::ReadError::policy_violation) return finish(condition_of(read_error_));
+    // The element of RFC 6120 4.9.3.14.
+    const bool too_big = reader_->exceeded() == xml::Limit::stanza_bytes;
+    finish(StreamCondition::policy_violation, limit_exceeded(),
+           too_big ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : "");
 }
 
 void ClientStream::open_reply() {

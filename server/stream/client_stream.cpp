@@ -29,14 +29,14 @@ std::array<char, 16 * 1024>& scratch() {
     return buffer;
 }
 
+}  // namespace
+
 xml::Limits reader_limits(const admin::Config::Limits& limits, bool authenticated) {
     xml::Limits out;
     out.stanza_bytes = authenticated ? limits.stanza_bytes : std::min(limits.stanza_bytes, limits.unauthenticated_bytes);
     out.depth = limits.depth;
     return out;
 }
-
-}  // namespace
 
 ClientStream::ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls)
     : service_(service),
@@ -96,7 +96,7 @@ asio::awaitable<void> ClientStream::watch_deadline() {
             stream_.close();
             co_return;
         }
-        finish(xmpp::StreamCondition::connection_timeout);
+        finish(xmpp::StreamCondition::connection_timeout, "The login took too long (handshake_seconds)");
     }
 }
 
@@ -195,7 +195,9 @@ asio::awaitable<bool> ClientStream::read_some() {
     if (!got) co_return false;
     if (state_ == State::closing) co_return true;  // discarded, until the peer ends too or the deadline passes
     if (!vault_ && !session_ && (unauthenticated_bytes_ += *got) > limits_.unauthenticated_bytes) {
-        finish(xmpp::StreamCondition::policy_violation, "Too much data before authentication");
+        finish(xmpp::StreamCondition::policy_violation,
+               "More than " + std::to_string(limits_.unauthenticated_bytes) +
+                   " bytes before the login was done (unauthenticated_bytes)");
         co_return true;
     }
     const auto error = reader_->feed(std::string_view(buffer.data(), *got));

@@ -39,6 +39,9 @@ struct ClientService {
     std::string caps;  ///< the XEP-0115 element for stream features
 };
 
+/// What a reader is held to, before the login and after.
+xml::Limits reader_limits(const admin::Config::Limits& limits, bool authenticated);
+
 class ClientStream : public std::enable_shared_from_this<ClientStream> {
 public:
     ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls);
@@ -47,6 +50,7 @@ public:
     /// Ends the stream with an error, after what already waits. With connection_timeout the connection is what failed: its session may be resumed.
     void finish(xmpp::StreamCondition condition, std::string_view text = {}, std::string_view extra = {});
     std::optional<net::PeerAddress> peer() const { return stream_.peer(); }
+    retention::Address address() const;
     /// If nothing was read since the last call: what the parser holds (10 KiB) goes back, until something comes.
     void release_idle_memory();
     /// Asks a silent client whether it is there (XEP-0199) and gives up one that does not answer.
@@ -102,10 +106,11 @@ private:
 
     void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
     void open_reply();
+    void finish_unread();  ///< with what was wrong with the bytes
+    std::string limit_exceeded() const;
     void restart(State next);
     void authenticated();  ///< on the same stream (XEP-0388)
     void log_login(retention::Event event, const std::optional<xmpp::BareJid>& account);
-    retention::Address address() const;
 
     ClientService& service_;
     net::Stream stream_;

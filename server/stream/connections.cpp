@@ -13,6 +13,9 @@ namespace {
 constexpr std::chrono::seconds between_rounds{10};
 /// Environments and their lock files, listeners, log files, the control socket, and some air.
 constexpr rlim_t other_descriptors = 512;
+/// Connections that are told why they are refused; each waits a few seconds at most until the other side has
+/// read it.
+constexpr std::size_t most_refused = 64;
 
 }  // namespace
 
@@ -24,19 +27,43 @@ Connections::Connections(ClientService& service)
 
 void Connections::accept(asio::ip::tcp::socket socket, bool direct_tls) {
     const auto& limits = service_.core.env.config.limits;
-    if (streams_.size() >= limits.connections) return;
     auto client = std::make_shared<ClientStream>(service_, std::move(socket), direct_tls);
     const auto peer = client->peer();
     if (!peer) return;
     const auto network = network_of(*peer);
-    auto& count = per_network_[network];
-    if (count >= limits.connections_per_network) return;
-    ++count;
+    if (streams_.size() >= limits.connections) {
+        if (!std::exchange(full_, true))
+            log_refusal(client->address(), retention::Word("resource-constraint"));
+        return refuse(client, direct_tls, xmpp::StreamCondition::resource_constraint,
+                      "The server has as many connections as it takes (connections)");
+    }
+    if (const auto crowd = per_network_.find(network);
+        crowd != per_network_.end() && crowd->second >= limits.connections_per_network) {
+        if (crowded_.insert(network).second)
+            log_refusal(client->address(), retention::Word("policy-violation"));
+        return refuse(client, direct_tls, xmpp::StreamCondition::policy_violation,
+                      "Your network has as many connections as one may have (connections_per_network)");
+    }
+    ++per_network_[network];
     streams_.emplace(client.get(), client);
     client->start([this, network, raw = client.get()] {
         streams_.erase(raw);
+        full_ = false;
+        crowded_.erase(network);
         if (--per_network_[network] == 0) per_network_.erase(network);
     });
+}
+
+void Connections::log_refusal(retention::Address from, retention::Word condition) {
+    service_.core.env.log.write(retention::Event::stream_error, {from, condition});
+}
+
+void Connections::refuse(const std::shared_ptr<ClientStream>& client, bool direct_tls,
+                         xmpp::StreamCondition condition, std::string_view text) {
+    if (direct_tls || refused_.size() >= most_refused) return;
+    refused_.insert(client.get());
+    client->start([this, raw = client.get()] { refused_.erase(raw); });
+    client->finish(condition, text);
 }
 
 void Connections::stop() {

@@ -62,6 +62,7 @@ struct Reader::Impl {
     std::string default_ns;        ///< as declared by the stream header
     Place place = Place::prolog;
     ReadError error = ReadError::none;
+    Limit exceeded = Limit::memory;
     bool feeding = false, reset_wanted = false, replaying = false, stopped = false;
 
     Impl(std::string_view ns, const Limits& l, Events e) : content_ns(ns), limits(l), events(std::move(e)) {}
@@ -79,9 +80,10 @@ struct Reader::Impl {
 
     void stop();
     void fail(ReadError e);
+    void fail(Limit limit);
     std::size_t offset() const;
     std::size_t event_end() const;
-    bool room_for_element(const char** attributes);
+    std::size_t count(const char** attributes);
     void open_stream(const char* name, const char** attributes);
     void start(const char* name, const char** attributes);
     void end();
@@ -143,15 +145,21 @@ void Reader::Impl::fail(ReadError e) {
     stop();
 }
 
+void Reader::Impl::fail(Limit limit) {
+    if (stopped) return;
+    exceeded = limit;
+    fail(ReadError::policy_violation);
+}
+
 void Reader::Impl::xml_declaration(const char* encoding) {
     if (encoding && !equals_ignoring_case(encoding, "UTF-8")) fail(ReadError::unsupported_encoding);
 }
 
-bool Reader::Impl::room_for_element(const char** attributes) {
-    std::size_t count = declarations;
-    declarations = 0;
+/// Of the element that starts, namespace declarations included.
+std::size_t Reader::Impl::count(const char** attributes) {
+    std::size_t count = std::exchange(declarations, 0);
     for (; *attributes; attributes += 2) ++count;
-    return count <= limits.attributes && depth <= limits.depth;
+    return count;
 }
 
 void Reader::Impl::open_stream(const char* name, const char** attributes) {
@@ -178,18 +186,19 @@ void Reader::Impl::open_stream(const char* name, const char** attributes) {
 }
 
 void Reader::Impl::start(const char* name, const char** attributes) {
-    const bool room = room_for_element(attributes);
+    const bool too_deep = depth > limits.depth, too_many = count(attributes) > limits.attributes;
     ++depth;
     if (depth == 1) {
         place = Place::between;
         item_start = event_end();
         if (replaying) return;
     }
-    if (!room) return fail(ReadError::policy_violation);
+    if (too_deep) return fail(Limit::depth);
+    if (too_many) return fail(Limit::attributes);
     if (depth == 1) return open_stream(name, attributes);
     place = Place::inside;
     if (!tree.start(name, attributes)) return fail(ReadError::bad_namespace_prefix);
-    if (tree.namespace_bytes() > limits.stanza_bytes) fail(ReadError::policy_violation);
+    if (tree.namespace_bytes() > limits.stanza_bytes) fail(Limit::memory);
 }
 
 void Reader::Impl::end() {
@@ -294,7 +303,7 @@ std::size_t Reader::Impl::push(std::string_view bytes) {
     const std::size_t taken = fed + held.size() - item_start;
     if (taken >= limit) {
         if (!held.empty()) parse(std::exchange(held, {}));  // whatever else is wrong with them came first
-        fail(ReadError::policy_violation);
+        fail(place == Place::prolog ? Limit::header_bytes : Limit::stanza_bytes);
         return 0;
     }
     bytes = bytes.substr(0, std::min({bytes.size(), limit - taken, piece_size}));
@@ -337,6 +346,7 @@ void Reader::reset() {
 }
 
 void Reader::set_limits(const Limits& limits) { impl_->limits = limits; }
+Limit Reader::exceeded() const { return impl_->exceeded; }
 bool Reader::idle() const { return impl_->idle(); }
 std::size_t Reader::parser_bytes() const { return impl_->parser ? impl_->parser->live_bytes() : 0; }
 

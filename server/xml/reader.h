@@ -43,6 +43,9 @@ enum class ReadError {
     policy_violation,   ///< a limit
 };
 
+/// Which of the limits a policy_violation is about.
+enum class Limit { stanza_bytes, header_bytes, depth, attributes, memory };
+
 /// Attributes of the stream header the negotiation needs; absent ones are empty.
 struct StreamHeader {
     std::string to, from, id, version, lang, content_ns;
@@ -63,6 +66,8 @@ public:
 
     /// Bytes in; events out, in order. Returns the first error and stays there.
     ReadError feed(std::string_view bytes);
+    /// Precondition: the error is policy_violation.
+    Limit exceeded() const;
     /// A new stream follows (RFC 6120 section 4.3.3).
     void reset();
     void set_limits(const Limits& limits);

@@ -7,7 +7,7 @@ import time
 from lethe_test import Client, Closed, WireCase, main
 from lethe_test.client import LIMIT
 from lethe_test.scram import b64
-from lethe_test.xmlstream import SASL, TLS
+from lethe_test.xmlstream import SASL, STREAM_ERRORS, TLS
 
 STANZA, STRANGER, DEPTH = 100000, 20000, 20
 
@@ -17,7 +17,17 @@ def advertised(client):
     return None if found is None else int(found.findtext("{urn:xmpp:stream-limits:0}max-bytes"))
 
 
-class Sizes(WireCase):
+class LimitCase(WireCase):
+    def assert_ends_naming(self, client, limit, condition="policy-violation"):
+        client.receives_end(condition)
+        self.assertIn(f"({limit})", client.stream_error.text_of("text", STREAM_ERRORS))
+
+    def assert_too_big(self, client, limit):
+        self.assert_ends_naming(client, limit)
+        self.assertIsNotNone(client.stream_error.child("stanza-too-big", "urn:xmpp:errors"))
+
+
+class Sizes(LimitCase):
     config = {"limits": {"stanza_bytes": STANZA, "unauthenticated_bytes": STRANGER, "depth": DEPTH}}
 
     def body_of(self, size, to):
@@ -41,13 +51,13 @@ class Sizes(WireCase):
     def test_a_larger_stanza_ends_the_stream(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))
         alice.send_tolerant(self.body_of(STANZA + 1, bob.full))
-        alice.receives_end("policy-violation")
+        self.assert_too_big(alice, "stanza_bytes")
         bob.receives_nothing()
 
     def test_an_endless_stanza_ends_the_stream_without_being_finished(self):
         alice = self.online(self.account(), "r")
         alice.send_tolerant("<message><body>" + "x" * (STANZA + 70000))
-        alice.receives_end("policy-violation")
+        self.assert_too_big(alice, "stanza_bytes")
 
     def test_an_endless_tag_ends_the_stream(self):
         alice = self.online(self.account(), "r")
@@ -60,7 +70,7 @@ class Sizes(WireCase):
                 client = self.client()
                 client.secure() if in_tls else (client.connect(), client.open_stream())
                 client.send_tolerant(f"<auth xmlns='{SASL}' mechanism='SCRAM-SHA-256'>{b64(b'x' * STRANGER)}</auth>")
-                client.receives_end("policy-violation", error_optional=False)
+                self.assert_ends_naming(client, "unauthenticated_bytes")
 
     def test_an_endless_stream_header_ends_the_connection(self):
         client = self.client().connect()
@@ -80,7 +90,9 @@ class Sizes(WireCase):
     def test_deeper_nesting_ends_the_stream(self):
         alice = self.online(self.account(), "r")
         alice.send_tolerant(f"<message>{'<a>' * DEPTH}")
-        alice.receives_end("policy-violation")
+        self.assert_ends_naming(alice, "depth")
+        self.assertIn(str(DEPTH), alice.stream_error.text_of("text", STREAM_ERRORS))
+        self.assertIsNone(alice.stream_error.child("stanza-too-big", "urn:xmpp:errors"))
 
     def test_a_hundred_thousand_open_elements_end_the_stream_only(self):
         alice = self.online(self.account(), "r")
@@ -91,6 +103,7 @@ class Sizes(WireCase):
         alice = self.online(self.account(), "r")
         alice.send_tolerant("<message " + " ".join(f"a{n}='x'" for n in range(1000)) + "/>")
         alice.receives_end("policy-violation")
+        self.assertIn("attributes", alice.stream_error.text_of("text", STREAM_ERRORS))
 
     def test_endless_new_names_do_not_disturb_a_stream(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))
@@ -151,7 +164,19 @@ class Time(WireCase):
         alice.receives_nothing()
 
 
-class Numbers(WireCase):
+class Refused(LimitCase):
+    def assert_told(self, source, limit, condition):
+        refused = self.client(source=source).connect()
+        refused.fresh_parser()
+        refused.send_tolerant(refused.header())
+        self.assert_ends_naming(refused, limit, condition)
+
+    def log(self):
+        return "".join(file.read_text() for file in (self.server.data / "log").iterdir())
+
+
+class Numbers(Refused):
+    policy = {"log": {"keep": "24h", "address": "network"}}
     config = {"limits": {"sessions_per_account": 2, "connections_per_network": 6}}
 
     def test_one_session_too_many_is_refused_and_the_others_stay(self):
@@ -173,16 +198,19 @@ class Numbers(WireCase):
             client = self.client(source=f"127.9.9.{number + 1}").connect()
             client.open_stream()
             crowd.append(client)
-        refused = self.client(source="127.9.9.77")
+        for last in (77, 78):
+            self.assert_told(f"127.9.9.{last}", "connections_per_network", "policy-violation")
         with self.assertRaises((Closed, OSError)):
-            refused.connect().open_stream()
+            self.client(source="127.9.9.79", direct_tls=True).connect()  # nothing can be said before a handshake
+        self.assertEqual(1, self.log().count(" stream_error address=127.9.9.0/24 condition=policy-violation\n"))
         elsewhere = self.client(source="127.9.8.1").connect()
         elsewhere.open_stream()
         crowd[0].leaves()
         self.client(source="127.9.9.78").connect().open_stream()
 
 
-class All(WireCase):
+class All(Refused):
+    policy = {"log": {"keep": "24h"}}
     config = {"limits": {"connections": 4}}
 
     def test_one_connection_too_many_is_closed_wherever_it_comes_from(self):
@@ -196,9 +224,8 @@ class All(WireCase):
                 crowd.append(client)
             except (Closed, OSError):
                 self.assertLess(time.monotonic(), limit)
-        refused = self.client(source="127.9.77.1")
-        with self.assertRaises((Closed, OSError)):
-            refused.connect().open_stream()
+        self.assert_told("127.9.77.1", "connections", "resource-constraint")
+        self.assertIn(" stream_error condition=resource-constraint\n", self.log())
         crowd[0].starttls()  # the others are not disturbed
         crowd[0].authenticate()
         crowd[1].leaves()

@@ -44,6 +44,9 @@ class Rate(WireCase):
         eve.asks_ok(f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{third.jid}'/></block></iq>")
         open_vault, closed_vault, blocked = self.talk(first, online.jid), self.talk(second, absent.jid), self.talk(third, blocking.jid)
         self.assertEqual(4, len(open_vault))
+        for answer in open_vault:
+            self.assertIn("stored_per_minute", answer)
+            self.assertNotIn("This account", answer)
         self.assertEqual(open_vault, closed_vault)
         self.assertEqual(open_vault, blocked)
         self.assertEqual(10, len(bob.collect()))
@@ -62,7 +65,7 @@ class Rate(WireCase):
             sender.sends(f"<presence type='subscribe' id='{number}' to='{(there if number % 2 else away).jid}'/>")
         refused = [s for s in sender.collect() if s.type == "error"]
         self.assertEqual(["10"], [s.get("id") for s in refused])
-        self.assert_error(refused[0], "service-unavailable")
+        self.assert_error(refused[0], "policy-violation", "wait")
         bob.collect()
 
 
