@@ -7,6 +7,7 @@ import shutil
 import unittest
 
 import canary
+import devices
 from lethe_test import Account, Client, SaslFailure, Server, archive, main, pubsub
 from lethe_test.commands import choose_retention
 from lethe_test.waiting import until
@@ -22,12 +23,14 @@ opennode openitem openpayload presencenode presenceitem presencepayload ownnode 
 nodetitle roomlocal roomname roomnick privatepayload privatename vcardname vcardphoto replacedpayload wantednode""".split()
 
 
-class Conversation:
+class Conversation(devices.Devices):
     """Everything a stage of the protocol can carry, with a canary in each place."""
+
+    address = ADDRESS
 
     def __init__(self, server):
         self.server = server
-        self.c = {kind: canary.make(kind) for kind in KINDS}
+        self.c = {kind: canary.make(kind) for kind in KINDS + devices.KINDS}
         self.owner = server.add_account(self.c["owner"], self.c["password"])
         self.friend = server.add_account(self.c["friend"], self.c["friendpassword"])
         self.pest = server.add_account(self.c["pest"], "pest's password")
@@ -77,6 +80,7 @@ class Conversation:
         owner.asks(archive.query_iq({"with": friend.jid}, query_id=c["mamquery"]))
         self.to_a_sleeper(owner)
         self.publish(owner)
+        self.use_devices(owner, friend)
         self.to_nobody(owner)
         self.as_a_pest()
         owner.sends(f"<presence type='unavailable'><status>{c['unavailablestatus']}</status></presence>")
@@ -116,6 +120,7 @@ class Conversation:
 
     def hibernating(self):
         return json.loads(self.server.ctl("status", "--json").stdout)["sessions_hibernating"]
+
     def publish(self, client):
         """Every access model, and what is made of other things (bookmarks, private storage, vCard)."""
         c = self.c
@@ -199,6 +204,8 @@ class Disk(unittest.TestCase):
         for account in (self.talk.owner, self.talk.absent):
             client = self.talk.login(account, self.talk.c["resource"])
             archive.everything(client)
+            if account is self.talk.owner:
+                self.talk.read_back(client)
             client.leaves()
         phone = self.talk.login(self.talk.sleeper, self.talk.c["sleeperresource"])
         self.assertEqual([self.talk.c["unackedbody"], self.talk.c["sleepingbody"]], [m.text_of("body") for m in phone.at_login if m.name == "message"])
