@@ -78,7 +78,7 @@ struct Feature {
     /// Items and nodes that an account has of its own (XEP-0030 at its bare JID, for whoever may see it): the list, and one node's info or items.
     std::function<void(const Request&, xml::Element query)> account_items = {};
     std::function<bool(const Request&, xml::Element query, bool items)> account_node = {};
-    /// An available presence to everybody, before it goes out: may add to it.
+    /// An available presence, before it goes out to everybody or (it has a 'to') to one address: may add to it.
     std::function<void(Core&, const std::shared_ptr<Session>&, xml::Element stanza)> presence_sent = {};
     /// An iq result or error to the server in its user's name. True: it was an answer to this feature.
     std::function<bool(Core&, const std::shared_ptr<Session>&, xml::Element iq)> answered = {};

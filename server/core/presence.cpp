@@ -120,6 +120,8 @@ void directed(Core& core, const std::shared_ptr<Session>& session, const xmpp::J
     const bool available = !stanza.has_attr("type");
     if (available) {
         if (session->directed.size() < core.env.config.limits.roster_items) session->directed.insert(to);
+        for (const auto& feature : core.features.all())
+            if (feature.presence_sent) feature.presence_sent(core, session, stanza);
     } else {
         session->directed.erase(to);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // XEP-0402 PEP Native Bookmarks, version 1.2.0, with XEP-0048, version 1.2, in both of its homes, and XEP-0411's and XEP-0402's promise that
-// all of them agree. While the owner is away nobody reads them: they are sealed in the vault.
+// all of them agree. While the owner is away nobody reads them: they are sealed in the vault. What comes in an older form is for the owner
+// alone (XEP-0411, security considerations): it closes a list that a client had opened to others.
 #include "server/feature/bookmarks.h"
 
 #include <map>
@@ -59,6 +60,12 @@ std::optional<std::string> room_id(const xml::Element& child) {
     return jid ? std::optional(jid->bare().to_string()) : std::nullopt;
 }
 
+/// Items of one room, whatever capitals a client wrote its address in.
+std::string same_room(const std::string& item_id) {
+    const auto jid = xmpp::Jid::parse(item_id);
+    return jid ? jid->bare().to_string() : item_id;
+}
+
 const core::ItemRef* rest_of(const core::Nodes& nodes) {
     const auto* node = nodes.find(own_node);
     return node ? node->find(rest_id) : nullptr;
@@ -69,9 +76,22 @@ NodeEdit::Error keep_rest(NodeEdit& edit, const xml::Element& storage) {
     auto root = rest.root();
     for (const auto child : storage.children())
         if (!room_id(child)) root.add_copy(child);
+    const auto* old = rest_of(edit.nodes());
+    const auto before = old ? edit.payload(own_node, *old) : nullptr;
+    if (old ? before && *before == payload_text(root) : !root.has_child_elements()) return {};
+    edit.touch(list_node);  // who knows the list as one item hears of it
     if (root.has_child_elements()) return edit.publish(own_node, private_config(), {{rest_id, payload_text(root)}});
     edit.retract(own_node, rest_id, false);
     return {};
+}
+
+NodeEdit::Error close_list(NodeEdit& edit) {
+    const auto* list = edit.nodes().find(list_node);
+    if (!list) return {};
+    auto config = list->config;
+    config.access = core::AccessModel::whitelist;
+    config.persist_items = true;
+    return config == list->config ? NodeEdit::Error() : edit.configure(list_node, config);
 }
 
 void nodes_changed(core::Core& core, const std::shared_ptr<core::Account>& account, const std::set<std::string>& nodes) {
@@ -129,20 +149,23 @@ NodeEdit::Error replace_bookmarks(NodeEdit& edit, const xml::Element& storage, s
         if (wanted.insert_or_assign(*id, read_room(child)).second) order.push_back(*id);
     }
     if (order.size() > most) return xmpp::StanzaError{Condition::not_acceptable, "These are more bookmarks than this server keeps."};
+    if (auto wrong = close_list(edit)) return wrong;
     std::vector<std::string> gone;
+    std::map<std::string, std::string> known;  // the ids that rooms have here
     if (const auto* list = edit.nodes().find(list_node)) {
         for (const auto& item : list->items)
-            if (!wanted.contains(item.id)) gone.push_back(item.id);
+            if (!wanted.contains(same_room(item.id)) || !known.emplace(same_room(item.id), item.id).second) gone.push_back(item.id);
     }
     for (const auto& id : gone) edit.retract(list_node, id, true);
     std::vector<NodeEdit::NewItem> changed;
     const auto* list = edit.nodes().find(list_node);
-    for (const auto& id : order) {
+    for (const auto& room : order) {
+        const auto id = known.contains(room) ? known.at(room) : room;
         const auto* item = list ? list->find(id) : nullptr;
         auto document = item ? payload_of(edit, list_node, *item) : xml::Document();
         if (!document.root()) document = xml::Document("conference", ns::bookmarks);
-        else if (read_room(document.root()) == wanted.at(id)) continue;
-        write_room(document.root(), wanted.at(id));
+        else if (read_room(document.root()) == wanted.at(room)) continue;
+        write_room(document.root(), wanted.at(room));
         changed.push_back({id, payload_text(document.root())});
     }
     if (!changed.empty() || !list)

@@ -34,7 +34,7 @@ void ask(core::Session& session, const std::string& node) {
 
 void announced(core::Core& core, const std::shared_ptr<core::Session>& session, xml::Element stanza) {
     const auto c = stanza.child("c", ns::caps);
-    if (!c) return;
+    if (!c || stanza.has_attr("to")) return;
     auto node = std::string(c.attr("node")) + "#" + std::string(c.attr("ver"));
     auto known_as = std::string(c.attr("hash")) + " " + node;
     if (known_as == session->caps || known_as.size() > longest) return;

@@ -47,6 +47,8 @@ public:
     void erase(const std::string& node);
     /// Notifies of something beside what the verbs above notify of.
     void add_event(NodeEvent event) { events_.push_back(std::move(event)); }
+    /// Features hear that this node changed (Feature::nodes_changed), as of one that is made of others.
+    void touch(std::string node) { touched_.insert(std::move(node)); }
 
     /// `done` runs after the commit, before the notifications, or with the reason why nothing has changed.
     void commit(std::function<void(Error)> done);

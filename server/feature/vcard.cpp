@@ -39,7 +39,13 @@ std::string without_whitespace(std::string text) {
     return text;
 }
 
-/// By way of read(name) → a node or nothing, and payload(name, node, item).
+/// XEP-0398 section 3.1: a hash that is not the image's would make everybody fetch it again and again.
+bool is_hash_of(std::string_view id, const std::string& base64) {
+    const auto bytes = xmpp::base64::decode(base64);
+    return bytes && crypto::to_hex(xmpp::sha1(*bytes)) == id;
+}
+
+/// By way of read(name) → a node or nothing, and payload(name, node, item). `with_bytes`: and only if they are what the id says.
 template <class Read, class Payload>
 std::optional<Image> avatar(Read&& read, Payload&& payload, bool with_bytes) {
     const std::optional<core::Node> metadata = read(metadata_node);
@@ -55,7 +61,7 @@ std::optional<Image> avatar(Read&& read, Payload&& payload, bool with_bytes) {
     const auto element = bytes ? xml::parse(*bytes) : xml::Document();
     if (!element.root()) return std::nullopt;
     image->base64 = without_whitespace(element.root().text());
-    return image;
+    return is_hash_of(image->id, image->base64) ? image : std::nullopt;
 }
 
 std::optional<Image> own_avatar(const NodeEdit& view, bool with_bytes) {
@@ -96,7 +102,7 @@ NodeEdit::Error publish_photo(NodeEdit& edit, const std::string& type, const std
     const auto bytes = xmpp::base64::decode(base64);
     if (!bytes || bytes->empty()) return xmpp::StanzaError{Condition::bad_request, "The photo is not in Base64."};
     const auto id = crypto::to_hex(xmpp::sha1(*bytes));
-    if (const auto now = own_avatar(edit, false); now && now->id == id) return {};
+    if (const auto now = own_avatar(edit, true); now && now->id == id) return {};
     xml::Document data("data", ns::avatar_data), metadata("metadata", ns::avatar_metadata);
     data.root().add_text(base64);
     auto info = metadata.root().add("info");
@@ -140,20 +146,21 @@ void set(core::Request& request) {
 
 const std::string& photo_of(core::Core& core, const std::shared_ptr<core::Account>& account) {
     if (!account->photo) {
-        const auto image = own_avatar(NodeEdit(core, account), false);
+        const auto image = own_avatar(NodeEdit(core, account), true);
         account->photo = image ? image->id : std::string();
     }
     return *account->photo;
 }
 
-/// XEP-0398 section 4: the client's own <photo/> without content says that it shows none.
+/// XEP-0398 section 4, of what goes to one address too: the client's own <photo/> without content says that it shows none.
 void presence_sent(core::Core& core, const std::shared_ptr<core::Session>& session, xml::Element stanza) {
     const auto& hash = photo_of(core, session->account_ptr());
     auto update = stanza.child("x", ns::vcard_update);
     const auto said = update ? update.child("photo") : xml::Element();
-    if (said && said.text().empty() && !session->server_photo) return;
+    const bool directed = stanza.has_attr("to");
+    if (said && said.text().empty() && (directed || !session->server_photo)) return;
     if (hash.empty() && !said) return;
-    session->server_photo = true;
+    if (!directed) session->server_photo = true;
     if (said && said.text() == hash) return;
     if (!update) update = stanza.add("x", ns::vcard_update);
     if (said) update.remove(said);

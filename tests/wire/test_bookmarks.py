@@ -159,6 +159,44 @@ class Bookmarks(WireCase):
         (_, node, what), = events_in(elderly.collect())
         self.assertEqual((OLD, [("item", "current")]), (node, [(v, i) for v, i, _ in what]))
 
+    def test_a_page_that_is_bookmarked_is_told_and_other_private_things_are_not(self):
+        elderly = self.session(self.account(), "elderly")
+        wants(elderly, OLD)
+        room, page = old_conference("a@rooms.example", "A"), "<url name='page' url='https://example.org/'/>"
+        for inner, told in (((room,), 1), ((room, page), 1), ((room, page), 0), ((room,), 1), ((room,), 0)):
+            elderly.asks_ok(private_set(storage(*inner)))
+            self.assertEqual([OLD] * told, [node for _, node, _ in events_in(elderly.collect())], inner)
+        elderly.asks_ok(private_set("<a xmlns='urn:one'>x</a>"))
+        self.assertEqual([], events_in(elderly.collect()))
+
+    def test_what_comes_in_an_older_form_is_for_the_owner_alone(self):
+        owner, friend = (self.session(a, "r") for a in self.accounts(2))
+        wants(owner, NEW), wants(friend, NEW)
+        self.befriend(owner, friend)
+        for how in (lambda s: private_set(s), lambda s: publish(OLD, item("current", s))):
+            owner.asks_ok(publish(NEW, item("a@rooms.example", conference("A"))))
+            owner.asks_ok(configure(NEW, access_model="open"))
+            self.assertEqual(["a@rooms.example"], [i for i, _ in items_of(friend.asks_ok(items(NEW, to=owner.jid)))])
+            friend.collect()
+            owner.asks_ok(how(storage(old_conference("a@rooms.example", "A2"), old_conference("b@rooms.example", "secret"))))
+            self.assertEqual([], events_in(friend.collect()))
+            self.assertEqual("error", friend.asks(items(NEW, to=owner.jid)).type)
+            self.assertEqual({"a@rooms.example", "b@rooms.example"}, set(self.all_forms(owner)))
+            owner.asks_ok(how(storage()))
+
+    def test_a_room_is_one_room_in_whatever_capitals(self):
+        client = self.session(self.account(), "r")
+        client.asks_ok(publish(NEW, item("Room@Rooms.Example", conference("A", inner="<extensions><x xmlns='urn:x'/></extensions>"))))
+        wants(client, NEW)
+        client.collect()
+        given = items_of(client.asks_ok(items(OLD)))[0][1][0].get("jid")
+        client.asks_ok(private_set(storage(old_conference(given, "A"))))
+        self.assertEqual([], events_in(client.collect()))
+        client.asks_ok(private_set(storage(old_conference("room@rooms.example", "B"))))
+        (item_id, payload), = items_of(client.asks_ok(items(NEW)))
+        self.assertEqual(("Room@Rooms.Example", "B"), (item_id, payload.get("name")))
+        self.assertIsNotNone(payload.find(f"{{{NEW}}}extensions/{{urn:x}}x"))
+
     def test_the_older_node_is_only_published_to(self):
         client = self.session(self.account(), "r")
         client.asks_ok(publish(OLD, item("current", storage(old_conference("a@rooms.example", "A")))))

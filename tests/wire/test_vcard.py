@@ -142,11 +142,27 @@ class VCards(WireCase):
         owner.sends("<presence><status>x</status></presence>"), owner.collect()
         friend.receives(f"<presence from='{owner.full}'><status>x</status></presence>")
 
-    def test_the_hash_of_an_avatar_whose_image_is_missing_is_not_told(self):
-        owner = self.session(self.account(), "r")
-        publish_avatar(owner, IMAGES[0], data_id="another")
-        owner.sends("<presence/>")
-        self.assertEqual([None], [self.photo_in(p) for p in owner.collect() if p.name == "presence"])
+    def test_the_hash_of_an_avatar_whose_image_is_missing_or_another_is_not_told(self):
+        for wrong in ("missing", "another"):
+            owner = self.session(self.account(), "r")
+            publish_avatar(owner, IMAGES[0], data_id="another id" if wrong == "missing" else None)
+            if wrong == "another":
+                owner.asks_ok(publish(DATA, item(IDS[0], f"<data xmlns='{DATA}'>{base64.b64encode(IMAGES[1]).decode()}</data>")))
+            owner.sends("<presence/>")
+            self.assertEqual([None], [self.photo_in(p) for p in owner.collect() if p.name == "presence"], wrong)
+            self.assertEqual("item-not-found", self.card(owner), wrong)
+            owner.asks_ok(set_card(photo(IMAGES[0])))
+            self.assertEqual((None, IMAGES[0]), self.card(owner), wrong)
+
+    def test_directed_presence_carries_it_too(self):
+        owner, other = (self.online(a, "r") for a in self.accounts(2))
+        publish_avatar(owner, IMAGES[0])
+        owner.collect()
+        for sent, expected in (("", IDS[0]), (f"<x xmlns='{UPDATE}'/>", IDS[0]), (f"<x xmlns='{UPDATE}'><photo/></x>", "")):
+            owner.sends(f"<presence to='{other.full}'>{sent}</presence>"), owner.collect()
+            self.assertEqual([expected], [self.photo_in(p) for p in other.collect() if p.name == "presence"], sent)
+        owner.sends(f"<presence to='{other.full}' type='unavailable'/>"), owner.collect()
+        self.assertEqual([None], [self.photo_in(p) for p in other.collect() if p.name == "presence"])
 
 
 if __name__ == "__main__":
