@@ -28,17 +28,45 @@ xml::Document payload_of(const NodeEdit& view, const std::string& node, const co
     return payload ? xml::parse(*payload) : xml::Document();
 }
 
-/// What both forms can say of a room.
+/// What both forms can say of a room, and what only the older one can: elements that clients invented. XEP-0402 keeps those among its
+/// extensions, in a <conference xmlns='storage:bookmarks'/> of their own, which is `more`.
 struct Room {
-    std::string name, nick, password;
+    std::string name, nick, password, more;
     bool autojoin = false;
     friend bool operator==(const Room&, const Room&) = default;
 };
+
+std::string read_more(const xml::Element& conference) {
+    if (conference.ns() == ns::bookmarks) {
+        const auto kept = conference.child("extensions").child("conference", ns::bookmarks_storage);
+        return kept ? payload_text(kept) : std::string();
+    }
+    xml::Document kept("conference", ns::bookmarks_storage);
+    auto root = kept.root();
+    for (const auto child : conference.children())
+        if (child.ns() != conference.ns() || (child.name() != "nick" && child.name() != "password")) root.add_copy(child);
+    return root.has_child_elements() ? payload_text(root) : std::string();
+}
+
+void write_more(xml::Element conference, const std::string& more) {
+    const auto document = more.empty() ? xml::Document() : xml::parse(more);
+    if (conference.ns() != ns::bookmarks) {
+        if (document.root())
+            for (const auto child : document.root().children()) conference.add_copy(child);
+        return;
+    }
+    auto extensions = conference.child("extensions");
+    if (const auto old = extensions.child("conference", ns::bookmarks_storage)) extensions.remove(old);
+    if (!extensions && document.root()) extensions = conference.add("extensions");
+    if (document.root()) extensions.add_copy(document.root());
+    else if (extensions && !extensions.has_child_elements()) conference.remove(extensions);
+}
 
 Room read_room(const xml::Element& conference) {
     Room room{.name = std::string(conference.attr("name")), .autojoin = is_true(conference.attr("autojoin"))};
     if (const auto nick = conference.child("nick")) room.nick = nick.text();
     if (const auto password = conference.child("password")) room.password = password.text();
+    room.more = read_more(conference);
     return room;
 }
 
@@ -52,6 +80,7 @@ void write_room(xml::Element conference, const Room& room) {
         if (const auto old = conference.child(name)) conference.remove(old);
         if (!value->empty()) conference.add(name).add_text(*value);
     }
+    write_more(conference, room.more);
 }
 
 /// The address of a bookmarked room as XEP-0402 names its item; nothing if it is none.

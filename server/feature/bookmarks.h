@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // One list of bookmarks in three forms (XEP-0402, XEP-0048 over PEP, XEP-0048 in private XML storage): kept as XEP-0402's items, which hold the
-// most; the older forms are made from them and taken apart into them. What only the older forms can say (bookmarked web pages) is kept beside.
+// most; the older forms are made from them and taken apart into them. What only the older forms can say is kept too:
+// of a room among its extensions, the rest (bookmarked web pages) beside.
 #pragma once
 #include <optional>
 #include <string>

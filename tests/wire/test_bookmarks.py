@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """One list of bookmarks in three forms: XEP-0402, XEP-0048 over PEP, XEP-0048 in private XML storage (XEP-0049). And private storage itself."""
+import xml.etree.ElementTree as ET
+
 from lethe_test import WireCase, main
 from lethe_test.pubsub import (as_owner, configure, create, events_in, item, items, items_of, publish, pubsub_condition, retract, wants)
 
@@ -142,6 +144,31 @@ class Bookmarks(WireCase):
             self.assertEqual("https://example.org/", element.find(f"{{{OLD}}}url").get("url"))
         client.asks_ok(private_set(storage(old_conference("a@rooms.example", "A"))))
         self.assertIsNone(items_of(client.asks_ok(items(OLD)))[0][1].find(f"{{{OLD}}}url"))
+
+    def test_what_older_clients_invented_comes_back_to_them_until_they_take_it_away(self):
+        client = self.session(self.account(), "r")
+        invented = "<minimize>true</minimize><x xmlns='urn:x' a='b'><y>text</y></x>"
+        client.asks_ok(private_set(storage(old_conference("a@rooms.example", "A", inner="\n <nick>Al</nick>\n " + invented))))
+
+        def read():
+            shown = (client.asks_ok(private_get(f"<storage xmlns='{OLD}'/>")).child("query", PRIVATE)[0], items_of(client.asks_ok(items(OLD)))[0][1])
+            return [(c.get("name"), c.findtext(f"{{{OLD}}}nick"), c.findtext(f"{{{OLD}}}minimize"), c.findtext("{urn:x}x/{urn:x}y"), len(c))
+                    for s in shown for c in s]
+        self.assertEqual([("A", "Al", "true", "text", 3)] * 2, read())
+        payload = items_of(client.asks_ok(items(NEW)))[0][1]
+        extensions = payload.find(f"{{{NEW}}}extensions")
+        self.assertEqual({f"{{{NEW}}}nick", f"{{{NEW}}}extensions"}, {child.tag for child in payload})
+        # A client that knows none of it keeps it (XEP-0402 section 2), and adds something.
+        ET.SubElement(extensions, "{urn:new}mine")
+        client.asks_ok(publish(NEW, item("a@rooms.example", conference("B", inner="<nick>Al</nick>" + ET.tostring(extensions, "unicode")))))
+        self.assertEqual([("B", "Al", "true", "text", 3)] * 2, read())
+        wants(client, NEW), client.collect()
+        client.asks_ok(private_set(storage(old_conference("a@rooms.example", "B", inner=invented + "<nick>Al</nick>"))))
+        self.assertEqual([], events_in(client.collect()), "nothing has changed")
+        client.asks_ok(private_set(storage(old_conference("a@rooms.example", "B", inner="<nick>Al</nick>"))))
+        self.assertEqual([("B", "Al", None, None, 1)] * 2, read())
+        payload = items_of(client.asks_ok(items(NEW)))[0][1]
+        self.assertEqual(["{urn:new}mine"], [child.tag for child in payload.find(f"{{{NEW}}}extensions")])
 
     def test_every_session_is_told_in_the_form_it_knows_of_what_changed_only(self):
         account = self.account()
