@@ -75,6 +75,9 @@ void add_state(std::vector<CatalogueRow>& rows) {
                     "what anybody may ask for while its owner is away: vCard, avatar, OMEMO device lists and keys, whatever a client "
                     "publishes openly; names of nodes and items, settings, contents",
                     Reader::node_key, until_erased, account_end});
+    rows.push_back({"push registrations", "DATA/state.mdb, table profile",
+                    "which app servers are told that something waits for an absent account, under which name there and with which secret",
+                    Reader::node_key, "until the client or the app server ends it, or the account is erased or reset", account_end});
     rows.push_back({"store", "DATA/state.mdb, table meta",
                     "format version, version of the rules for addresses, a hash of the domain under the node "
                     "key, the highest "

@@ -20,6 +20,7 @@ const Pair pairs[] = {
     {"settings", "Einstellungen"},
     {"private nodes", "private Knoten"},
     {"public profile", "öffentliches Profil"},
+    {"push registrations", "Anmeldungen für Push"},
     {"store", "Speicher"},
     {"policy", "Richtlinie"},
     {"keyring", "Schlüsselbund"},
@@ -45,6 +46,8 @@ const Pair pairs[] = {
     {"only the owner's login", "nur die Anmeldung des Besitzers"},
     // Lifetimes.
     {"until changed or erased", "bis zur Änderung oder Löschung"},
+    {"until the client or the app server ends it, or the account is erased or reset",
+     "bis das Programm oder der App-Server sie beendet, oder das Konto gelöscht oder zurückgesetzt wird"},
     {"while the server runs, and after it ended", "solange der Server läuft, und nach seinem Ende"},
     {"until replaced or removed by the operator", "bis der Betreiber es ersetzt oder entfernt"},
     {"as long as the data directory", "so lange wie das Datenverzeichnis"},
@@ -77,6 +80,8 @@ const Pair pairs[] = {
      "default, and the addresses that are exceptions",
      "die Fassung der Kontaktliste; wie weit der Briefkasten zugestellt ist und Kontaktanfragen wirksam sind; wessen Nachrichten der Besitzer archiviert "
      "haben will: eine Vorgabe und die Adressen, für die sie nicht gilt"},
+    {"which app servers are told that something waits for an absent account, under which name there and with which secret",
+     "welche App-Server erfahren, dass für ein abwesendes Konto etwas wartet, unter welchem Namen dort und mit welchem Geheimnis"},
     {"format version, version of the rules for addresses, a hash of the domain under the node key, the highest bucket number used so far in each class",
      "Fassung des Formats, Fassung der Regeln für Adressen, ein Hash der Domain unter dem Knotenschlüssel, die höchste bisher benutzte Nummer eines Eimers in jeder Klasse"},
     {"the policy in force, the one announced and from when on it holds, and the last announcements: all of it public",

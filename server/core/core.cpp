@@ -190,12 +190,14 @@ void Core::return_undelivered(Account& account, std::deque<Outgoing> items) {
 void Core::return_to_letterbox(Account& account, const Outgoing& item) {
     account.in_flight.erase(*item.letterbox);
     const auto others = account.takers();
-    if (!others.empty() && !sender_is_blocked(account, *item.bytes)) {
+    const bool blocked = sender_is_blocked(account, *item.bytes);
+    if (!others.empty() && !blocked) {
         account.in_flight.insert(*item.letterbox);
         others.front()->send(Outgoing{.bytes = item.bytes, .letterbox = item.letterbox});
     } else {
         account.returned.insert(*item.letterbox);
         account.start_over = true;
+        if (!blocked) waits_again(*this, account, *item.bytes);
     }
 }
 

@@ -88,7 +88,8 @@ struct Feature {
     std::function<void(Core&, const std::shared_ptr<Session>&)> session_available = {};
     /// A client is connected again: its session was bound, or resumed.
     std::function<void(Core&, const std::shared_ptr<Session>&)> session_connected = {};
-    /// A stanza for a local account waits: no session took the message, or only sessions that hibernate were sent the message or request.
+    /// A stanza for a local account waits: no session took the message, a session that hibernates was sent the message or request, or those
+    /// that were sent the message have lost it.
     std::function<void(Core&, const xmpp::BareJid&, const xml::Element&)> stanza_waits = {};
 };
 

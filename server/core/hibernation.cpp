@@ -75,9 +75,11 @@ void keep_what_only_sleepers_have(Core& core, Account& account,
     Change change;
     auto kept = std::make_shared<std::vector<std::shared_ptr<Delivery>>>();
     for (const auto& delivery : deliveries) {
-        if (!delivery->only_asleep() || delivery->kept || !core.logs.stores(crypto::ClassId::letterbox)) continue;
+        if (!delivery->only_asleep()) continue;
         const auto peer = xmpp::Jid::parse(delivery->entry.peer);
-        if (!peer || account.blocks(*peer) || !may_wait(core, account.writer, peer->bare())) continue;
+        if (!peer || account.blocks(*peer)) continue;
+        waits_again(core, account, delivery->entry.stanza);
+        if (delivery->kept || !core.logs.stores(crypto::ClassId::letterbox) || !may_wait(core, account.writer, peer->bare())) continue;
         const auto place = keep_waiting(core, change, *account.writer, peer->bare(), delivery->entry);
         if (!place) continue;
         delivery->kept = place;
@@ -85,10 +87,6 @@ void keep_what_only_sleepers_have(Core& core, Account& account,
         kept->push_back(delivery);
     }
     if (change.empty()) return;
-    if (core.features.anybody_waits())
-        for (const auto& delivery : *kept)
-            if (const auto document = xml::parse(delivery->entry.stanza); document.root())
-                core.features.waits(core, account.jid, document.root());
     core.write(std::move(change), [&core, account = account.shared_from_this(), kept](store::Result result) {
         if (result) return;
         for (const auto& delivery : *kept) {
@@ -99,6 +97,11 @@ void keep_what_only_sleepers_have(Core& core, Account& account,
             redeliver(core, *account, delivery);
         }
     });
+}
+
+void waits_again(Core& core, const Account& account, const std::string& stanza) {
+    if (!core.features.anybody_waits()) return;
+    if (const auto document = xml::parse(stanza); document.root()) core.features.waits(core, account.jid, document.root());
 }
 
 void not_kept(Account& account, Delivery& delivery) {

@@ -53,6 +53,8 @@ std::shared_ptr<Session> first_to_expire(const Account& account);
 /// Messages that only hibernating sessions were sent go into the letterbox, too.
 void keep_what_only_sleepers_have(Core& core, Account& account,
                                   const std::vector<std::shared_ptr<Delivery>>& deliveries);
+/// Features hear that it waits again: its session lost it.
+void waits_again(Core& core, const Account& account, const std::string& stanza);
 /// The disk did not take it.
 void not_kept(Account& account, Delivery& delivery);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/core/push_rows.h"
+
 namespace lethe::core {
 
 std::optional<Shelves> Shelves::of(const store::Store& store, const crypto::NodeKeys& keys, const crypto::AccountId& account,
@@ -86,6 +88,7 @@ std::optional<std::pair<Nodes, std::size_t>> Nodes::load(const Shelves& shelves)
     for (const auto& row : *open_rows) {
         const auto opened = shelves.profile_.open(row.key, row.value);
         if (!opened) ++unreadable;
+        else if (opened->name == push_row) continue;
         else take(opened->plain, true, [&](const std::string& name) { return name == opened->name; });
     }
     for (const auto& row : *vault_rows) {

@@ -143,6 +143,7 @@ bool to_sessions(Passage& p, Account& account, const Sessions& sessions) {
     const auto others = copied_to_others(p, account, sessions);
     const auto asleep = [](const auto& session) { return session->hibernating(); };
     if (std::ranges::all_of(sessions, asleep) && std::ranges::all_of(others, asleep)) return to_sleepers(p, account, sessions, others);
+    if (std::ranges::any_of(sessions, asleep) || std::ranges::any_of(others, asleep)) p.core.features.waits(p.core, account.jid, p.message);
     if (!p.keep.letterbox) {
         send(p, account, sessions, others, {});
         return true;
@@ -198,15 +199,14 @@ bool deliver(Passage& p) {
 }
 
 /// True if the IQ may reach that session: see the table in router.h.
-bool may_ask(const Account& target, const Session& session, const Session& from) {
-    return target.shows_presence_to(from.jid().bare()) || session.directed.contains(xmpp::Jid(from.jid())) ||
-           session.directed.contains(xmpp::Jid(from.jid().bare()));
+bool may_ask(const Account& target, const Session& session, const xmpp::Jid& from) {
+    return target.shows_presence_to(from.bare()) || session.directed.contains(from) || session.directed.contains(xmpp::Jid(from.bare()));
 }
 
 void iq_to_full(Core& core, const std::shared_ptr<Session>& from, xml::Element iq, const xmpp::Jid& to, bool request) {
     const auto account = core.open_vault(to.bare());
     auto* session = account ? account->session(to.resource()) : nullptr;
-    const bool allowed = session && !account->blocks(xmpp::Jid(from->jid())) && (!request || may_ask(*account, *session, *from));
+    const bool allowed = session && !account->blocks(xmpp::Jid(from->jid())) && (!request || may_ask(*account, *session, xmpp::Jid(from->jid())));
     if (allowed && session->hibernating()) core.features.waits(core, to.bare(), iq);
     if (allowed) return session->send(iq);
     if (request) from->send(xmpp::error_reply(iq, {Condition::service_unavailable}).root());
@@ -252,6 +252,15 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     });
 }
 
+bool ask_for_account(Core& core, const xmpp::BareJid& account, const xmpp::FullJid& to, const xml::Element& iq) {
+    const auto asked = core.open_vault(to.bare());
+    auto* session = asked ? asked->session(to.resource()) : nullptr;
+    const xmpp::Jid from(account);
+    if (!session || session->ended || asked->blocks(from) || !may_ask(*asked, *session, from)) return false;
+    session->send(iq);
+    return true;
+}
+
 namespace {
 
 /// A message that was on its way and cannot wait any longer: the sender is told, if still there. (The archive
@@ -281,6 +290,7 @@ void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& de
         account.in_flight.erase(*delivery->kept);
         account.returned.insert(*delivery->kept);
         account.start_over = true;
+        if (!blocked) waits_again(core, account, delivery->entry.stanza);
         return;
     }
     if (!core.logs.stores(ClassId::letterbox)) return;
@@ -289,6 +299,7 @@ void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& de
         return bounce(core, *peer, entry.stanza, {Condition::service_unavailable, quota_is_full});
     Change change;
     keep_waiting(core, change, *account.writer, peer->bare(), entry);
+    waits_again(core, account, entry.stanza);
     core.write(std::move(change), [&core, peer = *peer, stanza = entry.stanza](store::Result result) {
         if (!result) bounce(core, peer, stanza, {Condition::resource_constraint});
     });

@@ -26,6 +26,9 @@ class Core;
 void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Element message);
 void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq);
 
+/// A request of this server's in an account's name: to that client, if an iq of the account would reach it (the table above). False: nothing was sent.
+bool ask_for_account(Core& core, const xmpp::BareJid& account, const xmpp::FullJid& to, const xml::Element& iq);
+
 /// A storable message once more to the account's bare JID: to a session that takes messages, else to the letterbox.
 void redeliver(Core& core, Account& account, const std::shared_ptr<Delivery>& delivery);
 

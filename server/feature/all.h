@@ -23,6 +23,7 @@ core::Feature offline();         // XEP-0160
 core::Feature pep();             // XEP-0163, XEP-0060
 core::Feature ping();            // XEP-0199
 core::Feature private_storage(); // XEP-0049
+core::Feature push();            // XEP-0357
 core::Feature registration();    // XEP-0077
 core::Feature roster();          // RFC 6121 section 2
 core::Feature uptime();          // XEP-0012

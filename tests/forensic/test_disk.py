@@ -20,7 +20,7 @@ wrongpassword wrongname streamto streamfrom badxml badattribute bodytonobody loc
 discoid remotelocal remotedomain remotebody sleeper sleeperpassword sleeperresource sleeperstatus unackedbody unackedid sleepingbody sleepingid
 sleepingiq sleepingpayload sleepingheadline sleepingstatus sleepingstate
 opennode openitem openpayload presencenode presenceitem presencepayload ownnode ownitem ownpayload
-nodetitle roomlocal roomname roomnick privatepayload privatename vcardname vcardphoto replacedpayload wantednode""".split()
+nodetitle roomlocal roomname roomnick privatepayload privatename vcardname vcardphoto replacedpayload wantednode pushnode pushsecret pushfield""".split()
 
 
 class Conversation(devices.Devices):
@@ -81,6 +81,7 @@ class Conversation(devices.Devices):
         self.to_a_sleeper(owner)
         self.publish(owner)
         self.use_devices(owner, friend)
+        self.ask_for_push(owner, friend.full)
         self.to_nobody(owner)
         self.as_a_pest()
         owner.sends(f"<presence type='unavailable'><status>{c['unavailablestatus']}</status></presence>")
@@ -94,7 +95,8 @@ class Conversation(devices.Devices):
         friend.all_acked()
         self.refused()
         self.change_password()
-        friend.collect()
+        if not any(c["pushnode"].encode() in s.raw and c["pushsecret"].encode() in s.raw for s in friend.collect()):
+            raise AssertionError("the app server was not notified")
         self.left_running = [friend]
 
     def to_a_sleeper(self, client):
@@ -137,6 +139,12 @@ class Conversation(devices.Devices):
         client.asks_ok(f"<iq type='set'><vCard xmlns='vcard-temp'><FN>{c['vcardname']}</FN><PHOTO><TYPE>image/png</TYPE><BINVAL>{photo}</BINVAL></PHOTO></vCard></iq>")
         client.collect()
         pubsub.wants(client, c["wantednode"])
+
+    def ask_for_push(self, client, service):
+        c = self.c
+        client.asks_ok(f"<iq type='set'><enable xmlns='urn:xmpp:push:0' jid='{service}' node='{c['pushnode']}'><x xmlns='{pubsub.DATA}' type='submit'>"
+                       f"<field var='FORM_TYPE'><value>{pubsub.PUBSUB}#publish-options</value></field><field var='secret'><value>{c['pushsecret']}</value></field>"
+                       f"<field var='{c['pushfield']}'><value>1</value></field></x></enable></iq>")
 
     def to_nobody(self, client):
         c = self.c

@@ -119,7 +119,7 @@ TEST_SUITE("retention/catalogue") {
         for (const char* name :
              {"contact list", "blocklist", "settings", "private nodes", "archive", "letterbox", "subscriptions"})
             CHECK(row(rows, name).reader == Reader::owner_login);
-        for (const char* name : {"account", "account, by name", "public profile", "keyring", "bucket, by account"})
+        for (const char* name : {"account", "account, by name", "public profile", "push registrations", "keyring", "bucket, by account"})
             CHECK(row(rows, name).reader == Reader::node_key);
         for (const char* name : {"log", "node key", "bucket, from outside", "account, from outside"})
             CHECK(row(rows, name).reader == Reader::disk);
