@@ -241,6 +241,22 @@ void read_limits(Section s, Config::Limits& limits) {
     refuse(s, "s2s_bytes_per_second", "federation");
 }
 
+/// A URI of the web as far as its letters go; `host` follows the slashes.
+bool is_web_address(std::string_view text) {
+    const std::size_t scheme = text.starts_with("https://") ? 8 : text.starts_with("http://") ? 7 : 0;
+    if (scheme == 0 || text.size() == scheme || text.size() > 1023 || text[scheme] == '/') return false;
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && !std::string_view("\"<>\\^`{|}").contains(c); });
+}
+
+void read_outage(Section s, Config::Outage& outage) {
+    const auto list = s.strings("status");
+    if (!list) return;
+    for (std::size_t i = 0; i < list->size(); ++i)
+        if (!is_web_address((*list)[i]))
+            s.error("status", i, "this is not an address that clients can fetch; write for example \"https://status.example/chat.json\"");
+    outage.status = *list;
+}
+
 void read_all(Section root, Config& config) {
     read_domain(root, config);
     std::string data = config.data.string();
@@ -256,6 +272,7 @@ void read_all(Section root, Config& config) {
     Section sasl = root.section("sasl");
     if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
     read_limits(root.section("limits"), config.limits);
+    read_outage(root.section("outage"), config.outage);
     read_http(root.section("http"), config);
     refuse(root, "dns", "federation");
     refuse(root, "proxy", "Tor and SOCKS5");

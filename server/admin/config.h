@@ -58,6 +58,9 @@ struct Config {
         bool stderr_everything = false;  ///< `stderr`: log lines go to standard error even if that is no
                                          ///< terminal; alarms always do
     } log;
+    struct Outage {
+        std::vector<std::string> status;  ///< XEP-0455: addresses (http, https) that tell of an outage of this server
+    } outage;
     struct Sasl {
         bool scram_sha_1 = true;
     } sasl;

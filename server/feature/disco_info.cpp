@@ -4,6 +4,7 @@
 #include <set>
 
 #include "server/core/core.h"
+#include "server/feature/outage.h"
 #include "server/feature/policy_forms.h"
 #include "server/xmpp/caps.h"
 #include "server/xmpp/ns.h"
@@ -18,6 +19,13 @@ std::set<std::string> names(const core::FeatureTable& table, bool server) {
     for (const auto& feature : table.all())
         for (const auto name : server ? feature.server_features : feature.account_features) out.emplace(name);
     return out;
+}
+
+/// XEP-0128, of the domain.
+std::vector<xmpp::Form> forms(const core::Core& core) {
+    auto all = policy_forms(core);
+    for (auto& form : outage_forms(core)) all.push_back(std::move(form));
+    return all;
 }
 
 }  // namespace
@@ -36,12 +44,12 @@ void add_disco_info(xml::Element query, const core::Core& core, bool server) {
             }
     for (const auto& name : names(core.features, server)) query.add("feature").set_attr("var", name);
     if (!server) return;
-    for (const auto& form : policy_forms(core)) xmpp::add_form(query, form);
+    for (const auto& form : forms(core)) xmpp::add_form(query, form);
 }
 
 std::string caps_ver(const core::Core& core) {
     return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(core.features, true),
-                           policy_forms(core));
+                           forms(core));
 }
 
 }  // namespace lethe::feature

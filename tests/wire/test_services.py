@@ -6,6 +6,7 @@ import hashlib
 
 from lethe_test import WireCase, main
 from lethe_test.waiting import until
+from test_policy_published import capabilities
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
@@ -144,6 +145,21 @@ class Small(WireCase):
         for kind in ("", "type='probe'", "type='unavailable'", "type='subscribe'"):
             client.sends(f"<presence to='{self.server.domain}' {kind}/>")
         self.assertTrue(all(s.type in ("error", "unsubscribed") for s in client.collect()))
+
+
+class Outage(WireCase):
+    config = {"outage": {"status": ["https://status.example/chat.json", "http://other.example/"]}}
+
+    def test_the_addresses_are_in_the_answer_and_in_its_hash(self):
+        client = self.session(self.account())
+        answer = client.asks_ok(query(INFO, self.server.domain)).child("query", INFO)
+        [form] = [x for x in answer.findall("{jabber:x:data}x") if "urn:xmpp:sos:0" in "".join(x.itertext())]
+        self.assertEqual([("FORM_TYPE", "hidden", ["urn:xmpp:sos:0"]), ("external-status-addresses", "list-multi", self.config["outage"]["status"])],
+                         [(f.get("var"), f.get("type"), [v.text for v in f]) for f in form])
+        fresh = self.client(self.account())
+        fresh.secure()
+        fresh.authenticate()
+        self.assertEqual(fresh.features.child("c", CAPS).get("ver"), capabilities(answer))
 
 
 if __name__ == "__main__":

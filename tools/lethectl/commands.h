@@ -5,6 +5,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lethe::lethectl {
 
@@ -49,6 +50,14 @@ enum class PageKind { text, markdown, html };
 /// Of a file, or without one of the policy in force and the one announced.
 int render_policy(const Common& common, PageKind kind, const std::string& file);
 int show_catalogue(const Common& common);
+
+struct OutageOptions {
+    bool over = false, planned = false;
+    std::string from, until;            ///< times; empty: now, not known
+    std::string message;                ///< for languages that have none of their own
+    std::vector<std::string> messages;  ///< LANG=TEXT
+};
+int print_outage(const OutageOptions& options);
 
 struct AuditOptions {
     std::string directory;

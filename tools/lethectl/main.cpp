@@ -19,6 +19,7 @@ struct Line {
     InitOptions init;
     LedgerOptions ledger;
     AuditOptions audit;
+    OutageOptions outage;
     std::string config_dir;
     std::string account;
     std::string file, other_file;
@@ -205,6 +206,28 @@ void add_audit(CLI::App& app, Line& line) {
     add_json(sub, line);
 }
 
+void add_outage(CLI::App& app, Line& line) {
+    auto* sub = command(app, line, "outage",
+                        "Print what clients are to find at the addresses in [outage] of lethe.toml while the server cannot answer (XEP-0455). Put it there "
+                        "yourself: they are best on another machine.",
+                        {"lethectl outage --planned --from 2026-11-28T20:00:00Z --until 2026-11-28T21:00:00Z \\\n"
+                         "    --message \"The server is being updated.\" --message-in de=\"Der Server wird erneuert.\" > status.json\n"
+                         "  lethectl outage --over > status.json",
+                         nullptr, false},
+                        [&line] { return print_outage(line.outage); });
+    auto* over = sub->add_flag("--over", line.outage.over, "nothing is wrong (any more)");
+    const auto exclude = [over](CLI::Option* option) { return option->excludes(over); };
+    exclude(sub->add_flag("--planned", line.outage.planned, "it was planned"));
+    exclude(sub->add_option("--from", line.outage.from, "when it begins, as 2026-11-22T18:54:00Z; default: now"))->type_name("TIME");
+    exclude(sub->add_option("--until", line.outage.until, "when it will be over, if that is known"))->type_name("TIME");
+    auto* text = exclude(sub->add_option("--message", line.outage.message, "what to tell people"))->type_name("TEXT")->check(not_empty);
+    exclude(sub->add_option("--message-in", line.outage.messages, "the same in another language, as de=TEXT; may be given again"))
+        ->type_name("LANG=TEXT")
+        ->expected(1)
+        ->take_all()
+        ->needs(text);
+}
+
 /// The names that may follow `at`.
 std::vector<std::string> names_below(const CLI::App& at) {
     std::vector<std::string> names;
@@ -278,6 +301,7 @@ int run(int argc, char** argv) {
     add_audit(app, line);
     add_rest(app, line);
     add_ledger(app, line);
+    add_outage(app, line);
 
     const int parsed = parse(app, argc, argv);
     if (parsed != 0) return std::max(parsed, 0);

@@ -61,6 +61,7 @@ void check_defaults(const Config& c) {
     CHECK(c.node_key.source == "file");
     CHECK(c.node_key.file == "/etc/lethe/node.key");
     CHECK(c.sasl.scram_sha_1);
+    CHECK(c.outage.status.empty());
     CHECK(c.clock.wait_for_sync);
     CHECK_FALSE(c.log.stderr_everything);
     CHECK(c.limits.stanza_bytes == 262144);
@@ -110,7 +111,7 @@ TEST_SUITE("admin/config") {
 
     TEST_CASE("the example file has every key") {
         const auto example = switched_on(example_config("chat.example", "/var/lib/lethe"));
-        for (const std::string section : {"listen", "http", "tls", "node_key", "sasl", "limits"}) {
+        for (const std::string section : {"listen", "http", "tls", "node_key", "outage", "sasl", "limits"}) {
             const auto start = example.find("\n[" + section + "]\n");
             REQUIRE(start != std::string::npos);
             const auto body = example.substr(start + 1, example.find("\n[", start + 1) - start);
@@ -144,6 +145,8 @@ certificate = "/etc/letsencrypt/live/chat.example/fullchain.pem"
 key = "../keys/key.pem"
 [node_key]
 file = "/root/node.key"
+[outage]
+status = ["https://status.example/chat.json", "http://[2001:db8::1]:8080/?chat"]
 [sasl]
 scram_sha_1 = false
 [clock]
@@ -188,6 +191,7 @@ http_head_bytes = 4096
         CHECK(c.tls.key == "/etc/keys/key.pem");
         CHECK(c.node_key.file == "/root/node.key");
         CHECK_FALSE(c.sasl.scram_sha_1);
+        CHECK(c.outage.status == std::vector<std::string>{"https://status.example/chat.json", "http://[2001:db8::1]:8080/?chat"});
         CHECK_FALSE(c.clock.wait_for_sync);
         CHECK(c.log.stderr_everything);
         CHECK(c.limits.stanza_bytes == 10000);
@@ -217,6 +221,12 @@ http_head_bytes = 4096
         CHECK(c.limits.http_requests == 1);
         CHECK(c.limits.http_idle_seconds == 1);
         CHECK(c.limits.http_head_bytes == 4096);
+    }
+
+    TEST_CASE("an address that tells of outages is one of the web") {
+        for (const char* wrong : {"", "https://", "http:///x", "ftp://status.example/x", "status.example", "https://status.example/a b", "https://status.example/\u00e9"})
+            CHECK(only_error(std::string(domain_line) + "[outage]\nstatus = [\"https://a.example/\", \"" + wrong + "\"]\n")
+                      .starts_with("3:33: this is not an address that clients can fetch"));
     }
 
     TEST_CASE("a domain is normalised like the addresses of its users") {

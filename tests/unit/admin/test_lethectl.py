@@ -4,12 +4,14 @@
 
 Usage: test_lethectl.py LETHECTL SOURCE_ROOT
 """
+import calendar
 import json
 import os
 import pwd
 import re
 import subprocess
 import sys
+import time
 import unittest
 
 import lethectl_case
@@ -17,7 +19,7 @@ from lethectl_case import LethectlCase, PlayedServer, on_terminal, run
 
 COMMANDS = [["init"], ["account"], ["account", "add"], ["account", "reset"], ["account", "suspend"], ["account", "unsuspend"],
             ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"],
-            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"], ["audit"]]
+            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"], ["audit"], ["outage"]]
 
 
 class Usage(LethectlCase):
@@ -34,6 +36,29 @@ class Usage(LethectlCase):
                 for number, text in enumerate(lines):
                     if re.match(r" {2,4}(-|[A-Z]{2,} )", text):
                         self.assertRegex(text + " " + lines[number + 1], r"^ +\S.* {2,}[\w\"]")
+
+    def test_what_clients_are_told_of_an_outage(self):
+        done = run("outage", "--planned", "--from", "2026-11-28T21:00:00+01:00", "--until", "2026-11-28T21:00:00Z", "--message", 'back "soon"',
+                   "--message-in", "de=bis = bald", "--message-in", "de-CH-1996=sch\u00f6n")
+        self.assertEqual((0, ""), (done.code, done.err), done)
+        self.assertEqual({"planned": True, "beginning": "2026-11-28T20:00:00Z", "expected_end": "2026-11-28T21:00:00Z",
+                          "message": {"default": 'back "soon"', "de": "bis = bald", "de-CH-1996": "sch\u00f6n"}}, json.loads(done.out))
+        done = run("outage")
+        told = json.loads(done.out)
+        self.assertEqual({"planned", "beginning"}, set(told))
+        self.assertIs(told["planned"], False)
+        self.assertLess(abs(time.time() - calendar.timegm(time.strptime(told["beginning"], "%Y-%m-%dT%H:%M:%SZ"))), 3600)
+        self.assertEqual({}, json.loads(run("outage", "--over").out))
+
+    def test_outages_that_make_no_sense(self):
+        for args in (["--over", "--planned"], ["--over", "--message", "x"], ["--from", "tomorrow"], ["--until", "tomorrow"], ["--until", "2001-01-01T00:00:00Z"],
+                     ["--from", "2026-01-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"], ["--message", ""], ["--message-in", "de=x"],
+                     ["--message", "x", "--message-in", "x"], ["--message", "x", "--message-in", "default=y"], ["--message", "x", "--message-in", "=y"],
+                     ["--message", "x", "--message-in", "d-=y"], ["--message", "x", "--message-in", "123=y"], ["--message", b"\xff"], ["x"]):
+            with self.subTest(args=args):
+                done = run("outage", *args)
+                self.assertEqual((2, ""), (done.code, done.out), done)
+                self.assertTrue(done.err.startswith("lethectl: ") and done.err.endswith("; see lethectl outage --help\n"), done)
 
     def test_the_version_is_a_result(self):
         done = run("--version")
