@@ -32,7 +32,7 @@ def tell(**what):
 class Program:
     def __init__(self, settings):
         self.loop = GLib.MainLoop()
-        self.jid, self.received = settings["jid"], 0
+        self.jid = settings["jid"]
         self.queries, self.results, self.callbacks = 0, {}, []
         self.client = client = Client(log_context=settings["resource"])
         username, domain = self.jid.split("@")

@@ -12,17 +12,11 @@ PLUGINS = ["xep_0004", "xep_0060", "xep_0085", "xep_0115", "xep_0280", "xep_0333
 
 
 class Client(Person):
-    bytes_received = 0
-
     def __init__(self, device):
         super().__init__(device.server, device.jid, device.password, device.resource)
         for plugin in PLUGINS:
             self.register_plugin(plugin)
         self["xep_0030"].add_feature(MDS + "+notify")
-
-    def data_received(self, data):
-        self.bytes_received += len(data)
-        super().data_received(data)
 
     async def start(self, _):
         await self["xep_0280"].enable()
@@ -58,10 +52,6 @@ class SlixmppDevice(Device):
 
     async def settle(self):
         await self.client.settle()
-
-    @property
-    def received_bytes(self):
-        return self.client.bytes_received
 
     # What arrives.
 
