@@ -124,10 +124,16 @@ class Enabling(PushCase):
         self.assertEqual(["n1"], self.nodes(client))
 
     def test_somebody_blocked_sends_nothing(self):
-        writer, owner, app = self.stage()
+        owner, serving = self.accounts(2)
+        app, client = self.online(serving, "push"), self.online(owner)
+        self.befriend(app, client)
+        client.asks_ok(request("enable", app.full, "n1"))
+        client.leaves()
+        writer = self.writer()
+        says(writer, owner.jid)
+        self.assertEqual(["n1"], self.nodes(app), "a subscriber's request reaches it")
+        self.session(owner).leaves()
         app.asks_ok(f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{owner.jid}'/></block></iq>")
-        app.sends(f"<presence to='{owner.jid}'/>")
-        app.collect()
         says(writer, owner.jid)
         self.assertEqual([], self.nodes(app))
 
