@@ -51,15 +51,31 @@ private:
         if (report_.findings.size() < LedgerReport::most_findings) report_.findings.push_back({report_.lines, fault, std::string(text)});
     }
 
+    static std::string gap_before(std::uint64_t number, std::uint64_t expected) {
+        if (number < expected)
+            return "it has a number that stood before: lines were put in, or stand in another order";
+        const auto missing = number - expected;
+        return missing == 1 ? "one line is missing before it"
+                            : std::to_string(missing) + " lines are missing before it";
+    }
+
     void only(LedgerFault fault, std::string text) {
         report_.findings_in_all = 1;
         report_.findings = {{0, fault, std::move(text)}};
     }
 
     void place(const LedgerLine& line) {
-        if (line.number + 1 != report_.lines) find(LedgerFault::wrong_number, "its number is not its place: lines were dropped or put in");
-        if (line.previous != previous_)
+        // One sentence where lines were dropped or put in; those that follow are where they should be after
+        // it.
+        const auto place = report_.lines - 1;
+        if (line.number == place && line.previous == previous_) {
+            gap_ = 0;  // also where a server went on after what it found
+        } else if (line.number != place + gap_) {
+            find(LedgerFault::wrong_number, gap_before(line.number, place + gap_));
+            gap_ = line.number - place;
+        } else if (line.previous != previous_) {
             find(LedgerFault::broken_chain, "it does not follow from the line before: that line was edited, dropped or put in");
+        }
         const auto* begin = std::get_if<LedgerBegin>(&line.event);
         if ((begin != nullptr) != (report_.lines == 1) || (begin && begin->key != key_))
             find(LedgerFault::not_begun, "a ledger begins with one line that names its key, and only there");
@@ -92,6 +108,7 @@ private:
     const crypto::LedgerPublicKey& key_;
     Digest previous_{};
     LedgerReport report_;
+    std::uint64_t gap_ = 0;                  ///< how much higher numbers are than places, modulo 2^64
     std::uint64_t formed_ = 0, signed_ = 0;  ///< lines in a ledger's form, and those of them that the key signed
 };
 

@@ -16,8 +16,9 @@ enum class LedgerFault {
     other_key,      ///< begins with another key, and this one signed nothing in it
     not_begun,      ///< the first line is not a `begin` of this key
     bad_signature,  ///< not signed by this key
-    broken_chain,   ///< the hash of the line before is another: a line was dropped, put in or edited
-    wrong_number,   ///< lines were dropped or put in
+    broken_chain,   ///< the hash of the line before is another: that line was edited
+    wrong_number,   ///< lines were dropped or put in just before; said once, and with it that the chain is
+                    ///< broken there
     back_dated,     ///< earlier than the line before, and no clock was accepted
     swept_wrong,    ///< swept_to lies in the line's future
     torn_end        ///< the text does not end with a newline

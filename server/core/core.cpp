@@ -6,6 +6,7 @@
 #include "retention/log_words.h"
 #include "server/core/async.h"
 #include "server/core/letterbox.h"
+#include "server/core/message.h"
 #include "server/core/presence.h"
 #include "server/core/router.h"
 #include "server/xmpp/ns.h"
@@ -31,6 +32,7 @@ void Core::handle(const std::shared_ptr<Session>& session, xml::Document documen
     if (session->account().leaving) return postpone(session, stanza);
     session->count_inbound();
     stanza.set_attr("from", session->jid().to_string());
+    if (stanza.name() != "iq") remove_forged(stanza, domain.domain());
     handling_ = session;
     if (stanza.name() == "message") route_message(*this, session, stanza);
     else if (stanza.name() == "presence") handle_presence(*this, session, stanza);

@@ -47,14 +47,16 @@ ChatState chat_state(const xml::Element& message, const Keeping& keeping) {
     return ChatState::untouched;
 }
 
-void remove_forged_ids(xml::Element message, std::string_view domain) {
+void remove_forged(xml::Element stanza, std::string_view domain) {
     std::vector<xml::Element> forged;
-    for (const auto child : message.children()) {
-        if (!child.is("stanza-id", ns::sid)) continue;
-        const auto by = xmpp::Jid::parse(child.attr("by"));
+    for (const auto child : stanza.children()) {
+        const bool delay = child.is("delay", ns::delay);
+        if (!delay && !child.is("stanza-id", ns::sid)) continue;
+        if (delay && !child.has_attr("from")) continue;
+        const auto by = xmpp::Jid::parse(child.attr(delay ? "from" : "by"));
         if (!by || by->domain() == domain) forged.push_back(child);
     }
-    for (const auto& child : forged) message.remove(child);
+    for (const auto& child : forged) stanza.remove(child);
 }
 
 std::string with_children(std::string_view base, std::string_view extra) {

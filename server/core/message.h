@@ -29,8 +29,10 @@ enum class ChatState {
 };
 ChatState chat_state(const xml::Element& message, const Keeping& keeping);
 
-/// Removes stanza-id elements that claim to be ours (XEP-0359 section 5): by `domain` or any address at it.
-void remove_forged_ids(xml::Element message, std::string_view domain);
+/// Removes what claims to be ours in a client's stanza: stanza-id elements (XEP-0359 section 5) by, and delay
+/// elements (XEP-0203) from `domain` or any address at it. A delay that names nobody, or somebody elsewhere,
+/// stays.
+void remove_forged(xml::Element stanza, std::string_view domain);
 
 /// `base` is a serialised element; `extra` goes in before its end tag.
 std::string with_children(std::string_view base, std::string_view extra);

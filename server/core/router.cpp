@@ -237,7 +237,6 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
         return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), {}, "cancel"});
     if (to->local().empty()) return refuse({Condition::service_unavailable});
 
-    remove_forged_ids(message, core.domain.domain());
     if (!message.has_attr("to")) message.set_attr("to", to->to_string());
     Passage p{core, from, message, *to, type, keeping(message), copied_to_sender(message), copied_to_receiver(message)};
     p.bytes = xml::serialize(message);

@@ -34,6 +34,8 @@ std::expected<ArchivePlace, StanzaError> place_of(const core::Account& account, 
 
 std::expected<void, StanzaError> read_field(const core::Account& account, const xmpp::FormField& field, Filter& filter) {
     const std::string_view value = field.values.empty() ? std::string_view() : field.values.front();
+    if (field.values.size() > 1 && field.var != "ids")
+        return std::unexpected(StanzaError{Condition::bad_request, "Only ids can have more than one value."});
     if (field.var == "FORM_TYPE") return {};
     if (field.var == "with") {
         filter.with = xmpp::Jid::parse(value);
@@ -66,8 +68,12 @@ std::expected<Filter, StanzaError> read_filter(const core::Account& account, con
     if (!x) return filter;
     const auto form = xmpp::parse_form(x);
     if (!form || form->form_type() != ns::mam) return std::unexpected(StanzaError{Condition::bad_request, "The form is not an archive query."});
-    for (const auto& field : form->fields)
+    std::set<std::string_view> seen;
+    for (const auto& field : form->fields) {
+        if (!seen.insert(field.var).second)
+            return std::unexpected(StanzaError{Condition::bad_request, "A field can be given once."});
         if (const auto fine = read_field(account, field, filter); !fine) return std::unexpected(fine.error());
+    }
     if (filter.ids && form->fields.size() != 2) return std::unexpected(StanzaError{Condition::bad_request, "ids stands alone."});
     return filter;
 }

@@ -48,8 +48,11 @@ Form data_policy(const core::Core& core) {
     add(out, "auth_data", "list-single", {"hidden"});  // SCRAM
     add(out, "data_transmission", "list-single", {"encrypted"});
     add(out, "encryption_algorithm", "text-single", {"TLS " + core.env.config.tls.minimum + (core.env.config.tls.minimum == "1.3" ? "" : " or later")});
-    // Of messages: what devices can fetch again and what waits. All other classes are in the form of our own.
-    add(out, "data_retention", "text-single", {hours(longer(policy.letterbox, policy.archive) ? policy.letterbox : policy.archive)});
+    // The longest of what is stored of others' messages and requests: what devices can fetch again and what
+    // waits. The classes one by one are in the form of our own.
+    const auto longest = [](const Keep& one, const Keep& other) { return longer(one, other) ? one : other; };
+    add(out, "data_retention", "text-single",
+        {hours(longest(policy.subscriptions, longest(policy.letterbox, policy.archive)))});
     add(out, "data_deletion", "boolean", {"false"});  // no single message; the account as a whole below
     add(out, "encryption_at_rest", "boolean", {"true"});
     if (!policy.service.terms_url.empty()) add(out, "tos", "text-single", {policy.service.terms_url});

@@ -95,6 +95,20 @@ class Contents(ArchiveCase):
         got = self.live(reader, writer, f"<x xmlns='urn:x'/><stanza-id xmlns='{SID}' by='{reader.jid}' id='forged'/>", "type='headline'")
         self.assertEqual([], got.element.findall(f"{{{SID}}}stanza-id"))
 
+    def test_forged_delays_are_removed_and_others_stay(self):
+        reader, writer, _ = self.conversation(0)
+        delay = "<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' from='%s'/>"
+        forged = "".join(delay % f for f in (self.server.domain, reader.jid, writer.jid, writer.full, self.server.domain.upper()))
+        theirs = "room@elsewhere.example"
+        got = self.live(reader, writer, "<body>x</body>" + forged + delay % theirs, "type='chat' id='i'")
+        self.assertEqual([theirs], [d.get("from") for d in got.element.findall("{urn:xmpp:delay}delay")])
+        (entry,) = everything(reader)
+        self.assertEqual([theirs], [d.get("from") for d in entry.message.element.findall("{urn:xmpp:delay}delay")])
+        writer.sends(f"<presence to='{reader.full}'>{forged}{delay % theirs}</presence>")
+        writer.collect()
+        (presence,) = reader.collect()
+        self.assertEqual([theirs], [d.get("from") for d in presence.element.findall("{urn:xmpp:delay}delay")])
+
     def test_forged_ids_by_the_servers_domain_are_removed(self):
         reader, writer, _ = self.conversation(0)
         got = self.live(reader, writer, f"<body>x</body><stanza-id xmlns='{SID}' by='{self.server.domain}' id='forged'/>")
@@ -251,6 +265,18 @@ class Filters(ArchiveCase):
                                    ({"mood": "bright"}, ["feature-not-implemented", "bad-request"])):
             with self.subTest(fields):
                 self.assertIn(reader.asks(query_iq(fields)).condition, conditions)
+
+    def test_a_filter_is_given_once_and_with_one_value(self):
+        reader, writer, third = self.conversation(1)
+        with_ = "<field var='with'>%s</field>"
+        one, other = f"<value>{writer.jid}</value>", f"<value>{third.jid}</value>"
+        for fields in (with_ % (one + other), with_ % one + with_ % other, with_ % one + with_ % one,
+                       "<field var='start'><value>2020-01-01T00:00:00Z</value><value>2021-01-01T00:00:00Z</value></field>"):
+            with self.subTest(fields):
+                answer = reader.asks(f"<iq type='set'><query xmlns='{MAM}'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>{MAM}</value>"
+                                     f"</field>{fields}</x></query></iq>")
+                self.assert_error(answer, "bad-request")
+        reader.receives_nothing()
 
     def test_the_form_is_given_on_request(self):
         client = self.session(self.account())

@@ -15,7 +15,7 @@ class Published(PolicyCase):
         client = self.session(self.account())
         fields = self.forms(client)[DATA_POLICY]
         expected = {"auth_data": ("list-single", ["hidden"]), "data_transmission": ("list-single", ["encrypted"]),
-                    "data_retention": ("text-single", ["168"]), "data_deletion": ("boolean", ["false"]),
+                    "data_retention": ("text-single", ["2160"]), "data_deletion": ("boolean", ["false"]),
                     "encryption_at_rest": ("boolean", ["true"]), "tos": ("text-single", ["https://chat.example/terms"]),
                     "data_export": ("boolean", ["false"]), "access_policy": ("list-multi", ["admins"]), "full_erasure": ("boolean", ["true"]),
                     "backup_frequency": ("text-single", ["0"]), "backup_retention": ("text-single", ["0"])}

@@ -78,8 +78,20 @@ TEST_SUITE("core/message") {
         auto doc = xml::parse("<message><stanza-id xmlns='urn:xmpp:sid:0' by='me@our.example' id='1'/>"
                               "<stanza-id xmlns='urn:xmpp:sid:0' by='our.example' id='2'/><stanza-id xmlns='urn:xmpp:sid:0' by='@@' id='3'/>"
                               "<stanza-id xmlns='urn:xmpp:sid:0' by='room@other.example' id='4'/></message>");
-        remove_forged_ids(doc.root(), "our.example");
+        remove_forged(doc.root(), "our.example");
         CHECK(xml::serialize(doc.root()) == "<message><stanza-id xmlns='urn:xmpp:sid:0' by='room@other.example' id='4'/></message>");
+    }
+    TEST_CASE("delays in our name are removed, those of others stay (XEP-0203)") {
+        auto doc = xml::parse(
+            "<presence><delay xmlns='urn:xmpp:delay' from='our.example' stamp='1'/><delay "
+            "xmlns='urn:xmpp:delay' from='me@our.example/r' stamp='2'/>"
+            "<delay xmlns='urn:xmpp:delay' from='@@' stamp='3'/><delay xmlns='urn:xmpp:delay' "
+            "from='room@rooms.our.example' stamp='4'/>"
+            "<delay xmlns='urn:xmpp:delay' stamp='5'/></presence>");
+        remove_forged(doc.root(), "our.example");
+        CHECK(xml::serialize(doc.root()) ==
+              "<presence><delay xmlns='urn:xmpp:delay' from='room@rooms.our.example' stamp='4'/>"
+              "<delay xmlns='urn:xmpp:delay' stamp='5'/></presence>");
     }
     TEST_CASE("children are added without parsing again") {
         CHECK(with_children("<message a='1'><body>x</body></message>", "<y/>") == "<message a='1'><body>x</body><y/></message>");
