@@ -8,7 +8,7 @@ import unittest
 
 import lmdb
 
-from lethe_test import Client, Server, archive, pubsub
+from lethe_test import DOMAIN, Client, Server, archive, pubsub
 from lethe_test.commands import choose_retention
 from lethe_test.xmlstream import MAM
 
@@ -46,6 +46,7 @@ KEPT = [
     ("an OMEMO bundle", node("urn:xmpp:omemo:2:bundles"), "public profile", NODE_KEY),
     ("an avatar (XEP-0084)", node(AVATAR + ":data", None, "0", f"<data xmlns='{AVATAR}:data'>{PHOTO}</data>"), "public profile", NODE_KEY),
     ("a vCard (XEP-0054)", "<iq type='set'><vCard xmlns='vcard-temp'><FN>x</FN></vCard></iq>", "public profile", NODE_KEY),
+    ("where to push (XEP-0357)", f"<iq type='set'><enable xmlns='urn:xmpp:push:0' jid='bob@{DOMAIN}/r' node='n'/></iq>", "push registrations", NODE_KEY),
 ]
 
 
