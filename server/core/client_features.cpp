@@ -15,6 +15,20 @@ constexpr std::string_view suffix = "+notify";
 // More than any client has; the rest of a longer list is left out.
 constexpr std::size_t most_nodes = 200, longest_node = 256;
 
+/// The hash is of one string in which '<' ends every part. So that nobody can make the same string out of other parts, and so take from all who
+/// have the hash the nodes they want (section 5.1 of XEP-0115 leaves that open), no part may hold a '<', and only a feature may end as they do.
+bool ambiguous(const std::vector<xmpp::Identity>& identities, const std::set<std::string>& features, const std::vector<xmpp::Form>& forms) {
+    const auto splits = [](std::string_view part) { return part.find('<') != std::string_view::npos; };
+    const auto misleads = [&](std::string_view part) { return splits(part) || part.ends_with(suffix); };
+    const auto value = [&](const std::string& text) { return misleads(text); };
+    for (const auto& i : identities)
+        if (splits(i.category) || splits(i.type) || splits(i.lang) || misleads(i.name)) return true;
+    for (const auto& form : forms)
+        for (const auto& field : form.fields)
+            if (misleads(field.var) || std::ranges::any_of(field.values, value)) return true;
+    return std::ranges::any_of(features, splits);
+}
+
 }  // namespace
 
 WantedNodes wanted_nodes(const xml::Element& query) {
@@ -48,7 +62,7 @@ std::string verification_string(const xml::Element& query) {
             forms.push_back(std::move(*form));
         }
     }
-    return xmpp::caps_hash(identities, features, forms);
+    return ambiguous(identities, features, forms) ? std::string() : xmpp::caps_hash(identities, features, forms);
 }
 
 WantedNodes ClientFeatures::find(const std::string& ver) {

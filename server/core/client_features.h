@@ -20,7 +20,8 @@ using WantedNodes = std::shared_ptr<const std::set<std::string, std::less<>>>;
 
 /// Out of the <query/> of a disco#info result.
 WantedNodes wanted_nodes(const xml::Element& query);
-/// The verification string of a disco#info result (section 5.4); empty if it is ill-formed in one of the ways that section names.
+/// The verification string of a disco#info result (section 5.4); empty if it is ill-formed in one of the ways that section names, or
+/// if an answer with other features could have the same string.
 std::string verification_string(const xml::Element& query);
 
 class ClientFeatures {

@@ -151,7 +151,7 @@ public:
     std::shared_ptr<const std::set<std::string, std::less<>>> wanted_nodes;  ///< its capabilities name them with "+notify" (XEP-0163); null: not known
     std::string caps, caps_query;               ///< XEP-0115: what it announced last; the id of our question, while there is no answer
     bool server_photo = false;                  ///< the photo hash in its presence is the server's word, not the client's (XEP-0398)
-    std::set<std::size_t> last_items;           ///< hashes of what it was sent as a node's last item or as news
+    std::map<std::size_t, std::size_t> last_items;  ///< of each node, what it was sent last of it; both as hashes
     std::shared_ptr<Turns> archive_queries;     ///< answered one after the other
     bool ended = false;
     /// Messages to the bare JID reach it (RFC 6121 8.5.2).

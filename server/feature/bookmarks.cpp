@@ -76,10 +76,13 @@ void write_room(xml::Element conference, const Room& room) {
     else conference.set_attr("name", room.name);
     conference.remove_attr("autojoin");
     if (room.autojoin) conference.set_attr("autojoin", "true");
-    for (const auto& [name, value] : {std::pair("nick", &room.nick), std::pair("password", &room.password)}) {
-        if (const auto old = conference.child(name)) conference.remove(old);
+    // The schema of XEP-0402 knows one order.
+    const auto former = xml::Document::copy_of(conference);
+    while (const auto child = conference.first_child()) conference.remove(child);
+    for (const auto& [name, value] : {std::pair("nick", &room.nick), std::pair("password", &room.password)})
         if (!value->empty()) conference.add(name).add_text(*value);
-    }
+    for (const auto child : former.root().children())
+        if (child.ns() != conference.ns() || (child.name() != "nick" && child.name() != "password")) conference.add_copy(child);
     write_more(conference, room.more);
 }
 
@@ -129,10 +132,10 @@ void nodes_changed(core::Core& core, const std::shared_ptr<core::Account>& accou
         return entry.second->wanted_nodes && entry.second->wanted_nodes->contains(ns::bookmarks_storage);
     });
     if (!wanted) return;
-    const NodeEdit view(core, account);
-    if (const auto storage = bookmarks_storage(view))
-        send_event(core, *account, {std::string(ns::bookmarks_storage), default_config(ns::bookmarks_storage),
-                                    "<items node='storage:bookmarks'>" + item_element("current", *storage) + "</items>"});
+    // Where nothing is left an empty list says so: who knows this form reads what an item holds, and nothing else.
+    const auto storage = bookmarks_storage(NodeEdit(core, account)).value_or(payload_text(xml::Document("storage", ns::bookmarks_storage).root()));
+    send_event(core, *account, {std::string(ns::bookmarks_storage), default_config(ns::bookmarks_storage),
+                                "<items node='storage:bookmarks'>" + item_element("current", storage) + "</items>"});
 }
 
 }  // namespace

@@ -36,12 +36,20 @@ void each_witness(core::Core& core, core::Account& owner, bool contacts, F&& f) 
     }
 }
 
-/// The same item is sent to a session once, however often presence comes and goes. Who has been sent very many is taken for new.
-bool first_time(core::Session& session, const core::Account& owner, const NodeEvent& event) {
+/// What a session was sent last of a node is not sent again, however often presence comes and goes. Who was sent of very many is taken for new.
+bool is_news(core::Session& session, const core::Account& owner, const NodeEvent& event) {
     constexpr std::size_t most_remembered = 10000;
+    const std::hash<std::string> hash;
+    const auto node = hash(owner.jid.to_string() + '\0' + event.node), content = hash(event.content);
+    const auto before = session.last_items.find(node);
+    if (before != session.last_items.end() && before->second == content) return false;
     if (session.last_items.size() == most_remembered) session.last_items.clear();
-    return session.last_items.insert(std::hash<std::string>()(owner.jid.to_string() + '\0' + event.content)).second;
+    session.last_items[node] = content;
+    return true;
 }
+
+/// A client that its contact blocked by its full address (XEP-0191).
+bool is_blocked(const core::Account& owner, const core::Session& session) { return owner.blocks(xmpp::Jid(session.jid())); }
 
 /// What of this node is sent to whoever comes: its last item.
 std::optional<NodeEvent> last_item(const core::Core& core, const core::Account& owner, std::optional<core::Shelves>& shelves, const std::string& name,
@@ -58,12 +66,13 @@ std::optional<NodeEvent> last_item(const core::Core& core, const core::Account& 
 /// Owner's last items that the session may have and wants.
 void send_last_of(core::Core& core, core::Account& owner, core::Session& session) {
     const bool own = &session.account() == &owner;
+    if (is_blocked(owner, session)) return;
     std::optional<core::Shelves> shelves;  // made when the first is needed
     for (const auto& name : *session.wanted_nodes) {
         const auto* node = owner.nodes.find(name);
         if (!node || (!own && node->config.access == AccessModel::whitelist)) continue;
         const auto event = last_item(core, owner, shelves, name, *node);
-        if (event && first_time(session, owner, *event)) session.send(notification(owner, session, *event));
+        if (event && is_news(session, owner, *event)) session.send(notification(owner, session, *event));
     }
 }
 
@@ -72,8 +81,8 @@ void send_last_of(core::Core& core, core::Account& owner, core::Session& session
 void send_event(core::Core& core, core::Account& owner, const NodeEvent& event) {
     each_witness(core, owner, event.config.access != AccessModel::whitelist, [&](core::Account& account) {
         for (const auto& [_, session] : account.sessions) {
-            if (!wants(*session, event.node)) continue;
-            first_time(*session, owner, event);
+            if (!wants(*session, event.node) || is_blocked(owner, *session)) continue;
+            is_news(*session, owner, event);
             session->send(notification(owner, *session, event));
         }
     });

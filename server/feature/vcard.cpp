@@ -144,9 +144,15 @@ void set(core::Request& request) {
     edit.commit(answer_to(request));
 }
 
+/// The hash for presence: of an avatar that those who see the presence can fetch.
 const std::string& photo_of(core::Core& core, const std::shared_ptr<core::Account>& account) {
     if (!account->photo) {
-        const auto image = own_avatar(NodeEdit(core, account), true);
+        const NodeEdit view(core, account);
+        const auto is_hidden = [&](const std::string& name) {
+            const auto* node = view.nodes().find(name);
+            return node && node->config.access == core::AccessModel::whitelist;
+        };
+        const auto image = is_hidden(data_node) || is_hidden(metadata_node) ? std::nullopt : own_avatar(view, true);
         account->photo = image ? image->id : std::string();
     }
     return *account->photo;

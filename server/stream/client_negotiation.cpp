@@ -151,10 +151,12 @@ std::string ClientStream::features() const {
             out += "</sasl-channel-binding>";
         }
     }
-    if (state_ == State::authenticated)
-        out += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/>"
-               "<sub xmlns='urn:xmpp:features:pre-approval'/>" + service_.core.features.stream_features() + service_.caps;
-    const auto bytes = state_ == State::authenticated || state_ == State::bound ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
+    const bool logged_in = state_ == State::authenticated || state_ == State::bound;
+    if (state_ == State::authenticated) out += "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    if (logged_in)
+        out += "<sm xmlns='urn:xmpp:sm:3'/><ver xmlns='urn:xmpp:features:rosterver'/><sub xmlns='urn:xmpp:features:pre-approval'/>" +
+               service_.core.features.stream_features() + service_.caps;
+    const auto bytes = logged_in ? limits_.stanza_bytes : std::min(limits_.stanza_bytes, limits_.unauthenticated_bytes);
     out += "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>" + std::to_string(bytes) + "</max-bytes></limits>";
     return out + "</stream:features>";
 }

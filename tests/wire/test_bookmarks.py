@@ -186,6 +186,25 @@ class Bookmarks(WireCase):
         (_, node, what), = events_in(elderly.collect())
         self.assertEqual((OLD, [("item", "current")]), (node, [(v, i) for v, i, _ in what]))
 
+    def test_an_edit_in_an_older_form_leaves_the_item_in_the_order_of_its_schema(self):
+        client = self.session(self.account(), "r")
+        client.asks_ok(publish(NEW, item("a@rooms.example", conference("A", inner="<nick>Al</nick><extensions><x xmlns='urn:x'/></extensions>"))))
+        client.asks_ok(private_set(storage(old_conference("a@rooms.example", "A", inner="<nick>Ann</nick><password>secret</password>"))))
+        (_, payload), = items_of(client.asks_ok(items(NEW)))
+        self.assertEqual([f"{{{NEW}}}{name}" for name in ("nick", "password", "extensions")], [child.tag for child in payload])
+        self.assertEqual(["Ann", "secret"], [payload[0].text, payload[1].text])
+
+    def test_who_knows_the_older_form_hears_that_nothing_is_left(self):
+        client = self.session(self.account(), "r")
+        second = self.session(client.account, "second")
+        client.asks_ok(publish(NEW, item("a@rooms.example", conference("A"))))
+        wants(second, OLD)
+        second.collect()
+        client.asks_ok(as_owner("delete", NEW))
+        event, = [s for s in second.collect() if s.name == "message"]
+        self.assertEqual([(second.jid, OLD, [("item", "current", "")])], events_in([event]))
+        self.assertEqual(f"{{{OLD}}}storage", event.element[0][0][0][0].tag)
+
     def test_a_page_that_is_bookmarked_is_told_and_other_private_things_are_not(self):
         elderly = self.session(self.account(), "elderly")
         wants(elderly, OLD)

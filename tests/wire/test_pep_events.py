@@ -117,6 +117,28 @@ class Events(WireCase):
         owner.asks_ok(publish("n", item("a", note("y"))))
         self.assertEqual([news(("a", "y"))], [what for _, _, what in events_in(friend.collect())])
 
+    def test_who_missed_a_return_to_an_earlier_item_is_sent_it(self):
+        owner, friend, _ = self.trio("n")
+        for text in "ab":
+            owner.asks_ok(publish("n", item("current", note(text))))
+        self.assertEqual(2, len(events_in(friend.collect())))
+        friend.sends("<presence type='unavailable'/>"), friend.collect()
+        owner.asks_ok(publish("n", item("current", note("a"))))
+        friend.receives_nothing()
+        self.assertEqual([(owner.jid, "n", news(("current", "a")))], events_in(wants(friend, "n")))
+
+    def test_a_client_that_is_blocked_by_its_full_address_hears_nothing(self):
+        owner, friend, _ = self.trio("n")
+        second = self.session(friend.account, "second")
+        wants(second, "n")
+        owner.asks_ok(f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{friend.full}'/></block></iq>")
+        self.settle(owner, friend, second)
+        owner.asks_ok(publish("n", item("a", note("x"))))
+        self.assertEqual([], events_in(friend.collect()))
+        self.assertEqual(1, len(events_in(second.collect())))
+        friend.sends("<presence type='unavailable'/>"), friend.collect()
+        self.assertEqual([], events_in(wants(friend, "n")))
+
     def test_a_client_is_asked_once_for_each_of_its_kind(self):
         one, two, three = (self.session(a, "r") for a in self.accounts(3))
         wants(one, "urn:test:kind")
@@ -145,6 +167,18 @@ class Events(WireCase):
         self.assertEqual(1, len(events_in(liar.collect())))
         wants(victim, "urn:test:truth")
         self.assertEqual(1, victim.asked_for_caps)
+
+    def test_an_answer_that_hides_features_in_others_is_believed_for_its_session_only(self):
+        liar, victim = (self.session(a, "r") for a in self.accounts(2))
+        truth = sorted([INFO, "urn:test:hidden+notify"])
+        liar.sends(f"<presence>{caps(truth)}</presence>")
+        query = next(s for s in liar.collect() if s.name == "iq")
+        answer_caps(liar, query, ["&lt;".join(truth)])
+        liar.collect()
+        wants(victim, "urn:test:hidden")
+        self.assertEqual(1, victim.asked_for_caps)
+        victim.asks_ok(publish("urn:test:hidden", item("a", note("x"))))
+        self.assertEqual(1, len(events_in(victim.collect())))
 
     def test_a_client_that_does_not_answer_is_told_nothing_and_odd_answers_do_no_harm(self):
         client = self.session(self.account(), "r")

@@ -82,6 +82,15 @@ class Login(Sasl2Case):
                 client.bind("classic")
                 client.receives_nothing()
 
+    def test_after_a_bind_the_stream_offers_what_it_offers_after_any_other(self):
+        account = self.account()
+        client, _, before = self.logs_in(account)
+        _, _, after = self.logs_in(account, self.bind())
+        offered = [{child.tag for child in features.element} for features in (before, after)]
+        self.assertEqual({"{urn:ietf:params:xml:ns:xmpp-bind}bind"}, offered[0] - offered[1])
+        self.assertEqual(set(), offered[1] - offered[0])
+        self.assertIn(f"{{{CSI}}}csi", offered[1])
+
     def test_a_client_that_waits_for_the_challenge_before_it_says_anything(self):
         client = self.secured(self.account())
         scram = self.begins(client, self.bind(), first=False)

@@ -128,6 +128,20 @@ class VCards(WireCase):
             owner.sends(f"<presence>{sent}</presence>"), owner.collect()
             self.assertEqual([expected], [self.photo_in(p) for p in friend.collect() if p.name == "presence"], sent)
 
+    def test_the_hash_of_an_avatar_that_contacts_cannot_fetch_is_not_told(self):
+        owner, friend = (self.online(a, "r") for a in self.accounts(2))
+        self.befriend(owner, friend)
+        for data, metadata in (("whitelist", "whitelist"), ("open", "whitelist"), ("whitelist", "open")):
+            publish_avatar(owner, IMAGES[0], access_model="open")
+            friend.collect()
+            for node, access in ((DATA, data), (METADATA, metadata)):
+                owner.asks_ok(configure(node, access_model=access))
+            self.assertEqual([""], [self.photo_in(p) for p in friend.collect() if p.name == "presence"], (data, metadata))
+            for node in (DATA, METADATA):
+                owner.asks_ok(configure(node, access_model="open"))
+            self.assertEqual([IDS[0]], [self.photo_in(p) for p in friend.collect() if p.name == "presence"], (data, metadata))
+            owner.collect()
+
     def test_who_shows_no_photo_is_left_alone(self):
         owner, friend = (self.online(a, "r") for a in self.accounts(2))
         self.befriend(owner, friend)

@@ -42,6 +42,23 @@ TEST_SUITE("core/client_features") {
         CHECK(ver_of(exodus + "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE'><value>a</value></field></x>") == ver_of(exodus));
     }
 
+    TEST_CASE("what could be read as other features has no hash") {
+        const std::string identity = "<identity category='client' name='c' type='pc'/>";
+        CHECK_FALSE(ver_of(identity + "<feature var='urn:a'/><feature var='urn:b+notify'/>").empty());
+        CHECK(ver_of(identity + "<feature var='urn:a&lt;urn:b+notify'/>").empty());
+        CHECK(ver_of("<identity category='client' name='c&lt;urn:a&lt;urn:b+notify' type='pc'/>").empty());
+        CHECK(ver_of("<identity category='client' name='c' type='pc&lt;'/>").empty());
+        CHECK(ver_of("<identity category='http:' type='' xml:lang='a' name='b+notify'/><feature var='urn:c'/>").empty());
+        const auto form = [](const std::string& type, const std::string& field) {
+            return "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>" + type + "</value></field>" + field + "</x>";
+        };
+        CHECK_FALSE(ver_of(identity + form("urn:a", "<field var='b'><value>c</value></field>")).empty());
+        CHECK(ver_of(identity + form("urn:a+notify", "")).empty());
+        CHECK(ver_of(identity + form("urn:a", "<field var='urn:b+notify'/>")).empty());
+        CHECK(ver_of(identity + form("urn:a", "<field var='b'><value>urn:c+notify</value></field>")).empty());
+        CHECK(ver_of(identity + form("urn:a", "<field var='b'><value>c&lt;d</value></field>")).empty());
+    }
+
     TEST_CASE("of the features only the nodes are kept, and no more than a client can mean") {
         std::string inner = "<feature var='urn:a+notify'/><feature var='urn:b'/><x xmlns='urn:x' var='urn:c+notify'/>";
         auto document = xml::parse("<query xmlns='http://jabber.org/protocol/disco#info'>" + inner + "</query>");
