@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crypto/bytes.h"
+#include "crypto/login_token.h"
 #include "crypto/node_key.h"  // where the NodeKey below comes from
 #include "crypto/secret.h"
 #include "server/xmpp/jid.h"
@@ -34,6 +35,7 @@ struct AccountRecord {
     std::int64_t archive_floor = 0;
     std::uint32_t told = 0;  ///< serial number of the last announcement of a policy that the owner was told of
     std::vector<Credential> credentials;
+    std::vector<LoginToken> tokens = {};  ///< at most most_login_tokens, as they were issued
     const Credential* find(Mechanism m) const;
 };
 

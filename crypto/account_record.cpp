@@ -37,6 +37,10 @@ Bytes encode(const AccountRecord& record) {
         out.u8(static_cast<std::uint8_t>(c.mechanism)).u32(c.iterations);
         out.blob(c.salt).blob(c.stored_key).blob(c.server_key).blob(c.wrap);
     }
+    if (record.tokens.size() > most_login_tokens) std::abort();
+    out.u8(static_cast<std::uint8_t>(record.tokens.size()));
+    for (const LoginToken& t : record.tokens)
+        out.u8(static_cast<std::uint8_t>(t.mechanism)).raw(t.client).i64(t.expiry).raw(t.check).raw(t.wrap);
     return out.take();
 }
 
@@ -61,6 +65,20 @@ std::optional<AccountRecord> decode_account_record(ByteView bytes) {
         c.server_key = in.blob();
         c.wrap = in.blob();
         record.credentials.push_back(std::move(c));
+    }
+    const std::size_t tokens = in.u8();
+    if (tokens > most_login_tokens) in.fail();
+    for (std::size_t i = 0; i < tokens && !in.bad(); ++i) {
+        LoginToken t;
+        const auto mechanism = in.u8();
+        t.mechanism = static_cast<TokenMechanism>(mechanism);
+        if (t.mechanism != TokenMechanism::none && t.mechanism != TokenMechanism::end_point) in.fail();
+        in.raw(t.client);
+        t.expiry = in.i64();
+        in.raw(t.check);
+        t.wrap.resize(login_token_wrap_bytes);
+        in.raw(t.wrap);
+        record.tokens.push_back(std::move(t));
     }
     if (!in.finished()) return std::nullopt;
     return record;

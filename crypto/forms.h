@@ -17,8 +17,9 @@ enum class Form : std::uint8_t {
     segment_header = 0xA3,
     log_entry = 0xA4,
     vault_wrap = 0xA5,  // only inside an account record
-    account_record = 0xA6,
+    // 0xA6 was an account record without tokens
     profile_record = 0xA7,
+    account_record = 0xA8,
 };
 
 inline constexpr std::size_t nonce_bytes = 24;
@@ -28,6 +29,8 @@ inline constexpr std::size_t key_bytes = 32;
 inline constexpr std::size_t seal_overhead = 1 + nonce_bytes + tag_bytes;
 /// Least padded plaintext.
 inline constexpr std::size_t record_minimum = 256;
+/// Room for as many tokens as an account can have, so that no size tells how many clients use them.
+inline constexpr std::size_t account_record_minimum = 1792;
 inline constexpr std::size_t log_entry_minimum = 1024;
 /// Form, crypto_box_seal's 48 bytes, K0, account id, class, bucket, segment.
 inline constexpr std::size_t segment_header_bytes = 1 + 48 + 32 + 16 + 1 + 4 + 4;

@@ -60,6 +60,9 @@ inline constexpr std::string_view account_record_key = "lethe account record v1"
 inline constexpr std::string_view profile_index_key = "lethe profile lookup v1";
 inline constexpr std::string_view profile_record_key = "lethe profile record v1";
 inline constexpr std::string_view vault_wrap_key = "lethe vault wrap v1";
+inline constexpr std::string_view token_check = "lethe login token check v1";
+inline constexpr std::string_view token_wrap_key = "lethe login token wrap v1";
+inline constexpr std::string_view token_client = "lethe login token client v1";
 inline constexpr std::string_view log_entry_key = "entry";
 inline constexpr std::string_view log_next_key = "next";
 

@@ -54,7 +54,7 @@ DomainMark NodeKeys::domain_mark(const xmpp::BareJid& domain) const {
 Sealed NodeKeys::seal_record(const AccountId& id, const AccountKey& key, const AccountRecord& record) const {
     Bytes plain = encode(record);
     Bytes sealed = record_key(impl_->credential, key).with_bytes([&](KeyView k) {
-        return seal(Form::account_record, k, id.view(), plain, record_minimum);
+        return seal(Form::account_record, k, id.view(), plain, account_record_minimum);
     });
     detail::wipe(plain.data(), plain.size());
     return SealedAccess::make(std::move(sealed));
@@ -63,7 +63,7 @@ Sealed NodeKeys::seal_record(const AccountId& id, const AccountKey& key, const A
 std::expected<AccountRecord, Unopenable> NodeKeys::open_record(const AccountId& id, const AccountKey& key,
                                                                const Sealed& sealed) const {
     auto plain = record_key(impl_->credential, key).with_bytes([&](KeyView k) {
-        return open(Form::account_record, k, id.view(), sealed.view(), record_minimum);
+        return open(Form::account_record, k, id.view(), sealed.view(), account_record_minimum);
     });
     if (!plain) return std::unexpected(plain.error());
     auto record = decode_account_record(*plain);

@@ -56,6 +56,8 @@ bool looks_like(Form form, ByteView sealed) {
     if (sealed.empty() || sealed[0] != static_cast<std::uint8_t>(form)) return false;
     switch (form) {
         case Form::account_record:
+            return sealed.size() >= seal_overhead &&
+                   is_padded_size(sealed.size() - seal_overhead, account_record_minimum);
         case Form::profile_record:
         case Form::record:
             return sealed.size() >= seal_overhead &&

@@ -46,7 +46,8 @@ void add_state(std::vector<CatalogueRow>& rows) {
                     "SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can "
                     "be guessed), the vault "
                     "secret wrapped under what a login reveals, the vault's public key, whether suspended, the retention "
-                    "that its owner chose for the archive, and the last announced policy that the owner was told of",
+                    "that its owner chose for the archive, and the last announced policy that the owner was told of; how many clients "
+                    "log in with a token, and the week in which each token ends (it was issued so long before as the server lets tokens last)",
                     Reader::node_key, until_erased, account_end});
     rows.push_back({"account, by name", "DATA/state.mdb, all tables",
                     "whether a guessed address has an account here, and how many contacts, blocked addresses, "

@@ -56,10 +56,12 @@ const Pair pairs[] = {
     // What they hold.
     {"SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can be guessed), the vault secret wrapped under what a "
      "login reveals, the vault's public key, whether suspended, the retention that its owner chose for the archive, and the last announced policy that "
-     "the owner was told of",
+     "the owner was told of; how many clients log in with a token, and the week in which each token ends (it was issued so long before as the server lets "
+     "tokens last)",
      "SCRAM-Salze, Rundenzahlen, StoredKey und ServerKey (aus denen ein schwaches Passwort erraten werden kann), das Geheimnis des Tresors, verschlossen "
      "mit dem, was eine Anmeldung offenbart, der öffentliche Schlüssel des Tresors, ob das Konto gesperrt ist, die Aufbewahrung, die der Besitzer für das Archiv "
-     "gewählt hat, und die letzte angekündigte Richtlinie, von der er erfahren hat"},
+     "gewählt hat, und die letzte angekündigte Richtlinie, von der er erfahren hat; wie viele Programme sich mit einem Token anmelden, und die Woche, in der jedes Token "
+     "endet (ausgestellt wurde es so lange davor, wie der Server Token gelten lässt)"},
     {"whether a guessed address has an account here, and how many contacts, blocked addresses, settings, private and published items it has",
      "ob eine erratene Adresse hier ein Konto hat, und wie viele Kontakte, gesperrte Adressen, Einstellungen, private und veröffentlichte Einträge es hat"},
     {"what clients keep for themselves or publish to contacts only: bookmarks, how far conversations were read, private storage, nicknames and moods; "

@@ -13,7 +13,7 @@
 
 namespace lethe::store::format {
 
-inline constexpr std::uint32_t version = 3;  ///< of state.mdb, of the keyring and of buckets alike
+inline constexpr std::uint32_t version = 4;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
 inline constexpr std::array<const char*, 8> state_tables{"meta",     "accounts", "roster",   "blocklist",

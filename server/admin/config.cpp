@@ -198,6 +198,17 @@ void read_resume(Section& s, Config::Limits& limits) {
         limits.resume_seconds = static_cast<std::uint32_t>(span->micros / second);
 }
 
+void read_sasl(Section s, Config::Sasl& sasl) {
+    if (const auto on = s.boolean("scram_sha_1")) sasl.scram_sha_1 = *on;
+    const auto span = s.keep("tokens");
+    if (!span) return;
+    constexpr std::int64_t day = 86'400'000'000;
+    if (span->unlimited || span->micros > 90 * day)
+        s.error("tokens", "whoever takes a client's token can log in with it until it ends; write at most \"90d\", for example \"30d\", or \"0\" for none");
+    else
+        sasl.tokens = span->micros;
+}
+
 // The low end is what an ordinary client or RFC 6120 (10000 bytes) needs, the high end what a mistyped digit
 // must not pass.
 void read_limits(Section s, Config::Limits& limits) {
@@ -269,8 +280,7 @@ void read_all(Section root, Config& config) {
     if (const auto on = clock.boolean("wait_for_sync")) config.clock.wait_for_sync = *on;
     Section log = root.section("log");
     if (const auto on = log.boolean("stderr")) config.log.stderr_everything = *on;
-    Section sasl = root.section("sasl");
-    if (const auto on = sasl.boolean("scram_sha_1")) config.sasl.scram_sha_1 = *on;
+    read_sasl(root.section("sasl"), config.sasl);
     read_limits(root.section("limits"), config.limits);
     read_outage(root.section("outage"), config.outage);
     read_http(root.section("http"), config);

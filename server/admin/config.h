@@ -63,6 +63,7 @@ struct Config {
     } outage;
     struct Sasl {
         bool scram_sha_1 = true;
+        std::int64_t tokens = std::int64_t{30} * 86'400'000'000;  ///< microseconds that a login token lasts (XEP-0484), rounded up to whole weeks; 0 = none are issued or taken
     } sasl;
     struct Limits {
         std::size_t stanza_bytes = 262144;          ///< one stanza of an authenticated client

@@ -52,6 +52,7 @@ AccountRecord make_record(const AccountId& id, const VaultSecret& secret, Prepar
                           const AccountRecord& before) {
     AccountRecord record = before;
     record.credentials.clear();
+    record.tokens.clear();  // a new password ends what was issued under the old one
     record.vault_public = crypto::Vault(id, secret).public_key();
     for (auto& [verifier, client_key] : credentials.mechanisms) {
         const auto mechanism = static_cast<crypto::Mechanism>(verifier.hash);  // equal by contract
@@ -282,6 +283,33 @@ void Operations::set_told(const xmpp::BareJid& account, std::uint32_t serial, Do
             return {};
         },
         std::move(done), Impl::Login::stays);
+}
+
+void Operations::add_token(const xmpp::BareJid& account, crypto::LoginToken token, crypto::Mechanism mechanism, Bytes stored_key,
+                           std::int64_t now, Done done) {
+    impl_->edit(
+        account,
+        [token = std::move(token), mechanism, stored_key = std::move(stored_key), now](AccountRecord& record) -> Outcome {
+            const auto* credential = record.find(mechanism);
+            if (!credential || credential->stored_key != stored_key || record.suspended)
+                return std::unexpected(refused("the account was changed meanwhile"));
+            auto& tokens = record.tokens;
+            std::erase_if(tokens, [&](const auto& one) { return one.client == token.client || one.expiry <= now; });
+            if (tokens.size() == crypto::most_login_tokens) tokens.erase(tokens.begin());
+            tokens.push_back(token);
+            return {};
+        },
+        std::move(done), Impl::Login::stays);
+}
+
+void Operations::end_token(const xmpp::BareJid& account, const std::array<std::uint8_t, 32>& check, Done done) {
+    impl_->edit(
+        account,
+        [check](AccountRecord& record) -> Outcome {
+            std::erase_if(record.tokens, [&](const auto& one) { return one.check == check; });
+            return {};
+        },
+        std::move(done), Impl::Login::may_change);
 }
 
 void Operations::erase(const xmpp::BareJid& account, Done done) {

@@ -86,6 +86,12 @@ public:
                         std::function<std::int64_t(std::optional<std::int64_t>)> served_since, Done done);
     /// The owner was told of the announced policy with this serial number. It never goes back.
     void set_told(const xmpp::BareJid& account, std::uint32_t serial, Done done);
+    /// In the place of other tokens of the same client, of those past their end at `now`, and where there are too many of the oldest.
+    /// Refused unless the login that it is for would succeed again: its mechanism still has this StoredKey.
+    void add_token(const xmpp::BareJid& account, crypto::LoginToken token, crypto::Mechanism mechanism, Bytes stored_key, std::int64_t now,
+                   Done done);
+    /// The token with this check logs in no more. Nothing happens if there is none.
+    void end_token(const xmpp::BareJid& account, const std::array<std::uint8_t, 32>& check, Done done);
     void erase(const xmpp::BareJid& account, Done done);
     std::uint64_t count() const;
 

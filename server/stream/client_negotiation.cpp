@@ -144,7 +144,7 @@ std::string ClientStream::features() const {
             names += "<mechanism>" + name + "</mechanism>";
             plus |= name.ends_with("-PLUS");
         }
-        out += sasl_element("mechanisms", names) + sasl2_feature(names);
+        out += sasl_element("mechanisms", names) + sasl2_feature(names, service_.authenticator.token_mechanisms(binding));
         if (plus) {
             out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
             for (const auto& type : binding.types()) out += "<channel-binding type='" + type + "'/>";
@@ -195,6 +195,7 @@ void ClientStream::login_reply(Login::Reply reply) {
             log_login(retention::Event::login, reply.proof->account);
             proof_ = std::move(reply.proof);
             vault_ = std::move(reply.vault);
+            token_ = std::move(reply.token);
             login_.reset();
             if (inline_) {
                 additional_ = reply.text;

@@ -101,6 +101,7 @@ private:
     // XEP-0388 and XEP-0386: sasl2.cpp.
     void on_sasl2(const xml::Element& element);
     asio::awaitable<void> answer_sasl2();
+    asio::awaitable<std::string> tokens(xml::Document request);
     asio::awaitable<std::string> bind2(xml::Document request, std::string agent);
     void end_former(core::Account& account, std::string_view agent);
 
@@ -137,6 +138,7 @@ private:
     std::unique_ptr<Login> login_;
     std::optional<xml::Document> inline_;     ///< <authenticate/> of the login under way, if it is one of XEP-0388
     std::optional<std::string> additional_;   ///< such a login has succeeded, with this data for the client
+    std::optional<crypto::LoginToken> token_;  ///< that such a login was made with
     std::optional<Authenticator::Proof> proof_;   ///< from <success/> on
     std::shared_ptr<const crypto::Vault> vault_;  ///< from <success/> to bind
     std::shared_ptr<core::Session> session_;

@@ -88,16 +88,22 @@ std::vector<std::string> Authenticator::mechanisms(const scram::ChannelBinding& 
     return names;
 }
 
-Authenticator::Found Authenticator::look_up(std::string_view username, Mechanism mechanism) const {
+Authenticator::Opened Authenticator::open(std::string_view username) const {
     const auto jid = xmpp::BareJid::parse(std::string(username) + "@" + config_.domain);
     // An address that cannot exist is hashed in the place of one that might.
-    const auto name = jid && !jid->local().empty() ? *jid : *xmpp::BareJid::parse("nobody@" + config_.domain);
+    Opened out{.name = jid && !jid->local().empty() ? *jid : *xmpp::BareJid::parse("nobody@" + config_.domain), .exists = false, .id = {}, .record = {}};
+    out.id = keys_.account_id(out.name);
+    const auto row = store_.account(out.id);
+    out.exists = row && *row && out.name.to_string() == (jid ? jid->to_string() : std::string());
+    auto record = out.exists ? keys_.open_record(out.id, (*row)->key, (*row)->record) : keys_.open_record(decoy_->id, decoy_->key, decoy_->record);
+    if (record) out.record = std::move(*record);
+    return out;
+}
+
+Authenticator::Found Authenticator::look_up(std::string_view username, Mechanism mechanism) const {
+    const auto [name, exists, id, record] = open(username);
     Found found;
-    found.id = keys_.account_id(name);
-    const auto row = store_.account(found.id);
-    const bool exists = row && *row && name.to_string() == (jid ? jid->to_string() : std::string());
-    const auto record = exists ? keys_.open_record(found.id, (*row)->key, (*row)->record)
-                               : keys_.open_record(decoy_->id, decoy_->key, decoy_->record);
+    found.id = id;
     const auto* credential = record ? record->find(mechanism) : nullptr;
     if (exists && credential && !record->suspended) found.account = name;
     if (exists && credential) {

@@ -40,6 +40,25 @@ public:
     };
     Found look_up(std::string_view username, crypto::Mechanism mechanism) const;
 
+    // XEP-0484: login_token.cpp.
+    /// Of tokens, on a connection with these channel bindings; none if the configuration wants none.
+    std::vector<std::string> token_mechanisms(const xmpp::scram::ChannelBinding& binding) const;
+    struct FoundToken {
+        std::optional<xmpp::BareJid> account;  ///< empty: nobody may log in
+        crypto::AccountId id;
+        crypto::LoginToken token;
+        crypto::VaultPublicKey owner;
+        Bytes stored_key;                      ///< of SCRAM-SHA-256, which every account has
+    };
+    /// The token that has this v, whatever its expiry; takes the same steps for nobody.
+    FoundToken look_up_token(std::string_view username, crypto::TokenMechanism mechanism, std::string_view user_agent, ByteView v) const;
+    struct Wanted {
+        std::string mechanism, user_agent;
+        std::int64_t now;  ///< microseconds since 1970
+    };
+    /// A fresh token for whom this vault belongs to; nothing if that mechanism is not offered, or the client does not say who it is.
+    std::optional<crypto::IssuedToken> issue_token(const crypto::Vault& vault, const xmpp::scram::ChannelBinding& binding, const Wanted& wanted) const;
+
     /// What a login has proved.
     struct Proof {
         xmpp::BareJid account;
@@ -52,6 +71,13 @@ public:
 
 private:
     friend class Login;
+    struct Opened {
+        xmpp::BareJid name;
+        bool exists;
+        crypto::AccountId id;
+        std::optional<crypto::AccountRecord> record;  ///< a decoy's if there is no such account; empty if it cannot be read
+    };
+    Opened open(std::string_view username) const;
     const store::Store& store_;
     const crypto::NodeKeys& keys_;
     const admin::Operations& operations_;
@@ -70,6 +96,7 @@ public:
         std::optional<xmpp::BareJid> tried = {};           ///< whose login failed, if the name was an address
         std::optional<Authenticator::Proof> proof = {};    ///< success
         std::shared_ptr<const crypto::Vault> vault = {};   ///< success
+        std::optional<crypto::LoginToken> token = {};      ///< success, by this token
     };
     Login(const Authenticator& authenticator, xmpp::scram::ChannelBinding binding, const Network& network)
         : authenticator_(authenticator), binding_(std::move(binding)), network_(network) {}
@@ -78,6 +105,8 @@ public:
     Reply begin(std::string_view mechanism, std::string_view payload);
     /// `<response>payload</response>`
     Reply respond(std::string_view payload);
+    /// All of it, by a token (XEP-0484): `payload` is the initial response. `now`: microseconds since 1970.
+    Reply with_token(std::string_view mechanism, std::string_view payload, std::string_view user_agent, std::int64_t now);
     Reply abort() { return fail("aborted"); }
     Reply malformed() { return fail("malformed-request"); }
     bool under_way() const { return exchange_.has_value() || !awaited_.empty(); }

@@ -10,9 +10,11 @@
 // client ends it; its software and device are not looked at. Tasks are not offered.
 #include "server/stream/sasl2.h"
 
+#include "server/core/async.h"
 #include "server/feature/archive_query.h"
 #include "server/stream/client_stream.h"
 #include "server/stream/random_hex.h"
+#include "server/xmpp/datetime.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::stream {
@@ -22,12 +24,20 @@ using xmpp::StreamCondition;
 
 constexpr std::size_t longest_tag = 64, longest_agent = 64;
 
+/// What a client's installation calls itself.
+std::string agent_of(const xml::Element& request) { return std::string(request.child("user-agent", ns::sasl2).attr("id").substr(0, longest_agent)); }
+
+bool is_true(std::string_view text) { return text == "true" || text == "1"; }
+
 }  // namespace
 
-std::string sasl2_feature(const std::string& mechanisms) {
+std::string sasl2_feature(const std::string& mechanisms, const std::vector<std::string>& token_mechanisms) {
+    std::string tokens;
+    for (const auto& name : token_mechanisms) tokens += "<mechanism>" + name + "</mechanism>";
+    if (!tokens.empty()) tokens = "<fast xmlns='urn:xmpp:fast:0'>" + tokens + "</fast>";
     return "<authentication xmlns='urn:xmpp:sasl:2'>" + mechanisms +
            "<inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:csi:0'/>"
-           "<feature var='urn:xmpp:sm:3'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/></inline></authentication>";
+           "<feature var='urn:xmpp:sm:3'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/>" + tokens + "</inline></authentication>";
 }
 
 void ClientStream::on_sasl2(const xml::Element& element) {
@@ -35,6 +45,7 @@ void ClientStream::on_sasl2(const xml::Element& element) {
         const auto initial = element.child("initial-response", ns::sasl2);
         const auto text = initial.text();
         inline_ = xml::Document::copy_of(element);
+        if (element.child("fast", ns::fast)) return login_reply(login_->with_token(element.attr("mechanism"), text, agent_of(element), service_.core.env.clock.now()));
         return login_reply(login_->begin(element.attr("mechanism"), initial && text.empty() ? "=" : text));
     }
     // Nothing else may come meanwhile (section 2.4); of the other profile neither.
@@ -48,6 +59,9 @@ asio::awaitable<void> ClientStream::answer_sasl2() {
     const auto request = std::move(*inline_);
     inline_.reset();
     const auto additional = std::exchange(additional_, std::nullopt);
+    auto about_tokens = tokens(xml::Document::copy_of(request.root()));
+    const auto token = co_await std::move(about_tokens);
+    if (state_ == State::closing) co_return;
     std::string answers;
     const auto resumption = request.root().child("resume", ns::sm);
     if (resumption) {
@@ -57,18 +71,52 @@ asio::awaitable<void> ClientStream::answer_sasl2() {
     }
     const bool resumed = state_ == State::bound;
     if (const auto wanted = request.root().child("bind", ns::bind2); wanted && !resumed) {
-        auto operation = bind2(xml::Document::copy_of(wanted), std::string(request.root().child("user-agent", ns::sasl2).attr("id").substr(0, longest_agent)));
+        auto operation = bind2(xml::Document::copy_of(wanted), agent_of(request.root()));
         const auto bound = co_await std::move(operation);
         if (state_ != State::bound) co_return;
         answers += bound;
     }
     const auto identity = session_ ? session_->jid().to_string() : proof_->account.to_string();
     push("<success xmlns='urn:xmpp:sasl:2'><additional-data>" + *additional + "</additional-data><authorization-identifier>" +
-         xml::escape(identity) + "</authorization-identifier>" + answers + "</success>");
+         xml::escape(identity) + "</authorization-identifier>" + answers + token + "</success>");
     // XEP-0198 section 9.2: a resumed stream is established with <success/>.
     if (resumed) session_->resend();
     else push(features());
     if (session_) service_.core.features.connected(service_.core, session_);
+}
+
+/// Ends the token that this login was made with, if the client wants that; the <token/> for one that it asked for.
+asio::awaitable<std::string> ClientStream::tokens(xml::Document request) {
+    auto& core = service_.core;
+    const auto used = std::exchange(token_, std::nullopt);
+    const auto done = std::make_shared<bool>(false);
+    const auto note = [done](const std::function<void()>& go_on) {
+        return [done, go_on](admin::Outcome outcome) {
+            *done = admin::happened(outcome);
+            go_on();
+        };
+    };
+    if (used && is_true(request.root().child("fast", ns::fast).attr("invalidate"))) {
+        std::function<void(std::function<void()>)> end = [&core, note, account = proof_->account, check = used->check](std::function<void()> go_on) {
+            core.env.operations.end_token(account, check, note(go_on));
+        };
+        auto ending = core::wait_for(core.env.io, std::move(end));
+        co_await std::move(ending);
+        if (!*done) finish(StreamCondition::internal_server_error, "The token could not be ended");
+        co_return "";
+    }
+    const auto wanted = request.root().child("request-token", ns::fast);
+    if (!wanted || used || !vault_) co_return "";
+    const auto now = core.env.clock.now();
+    auto issued = service_.authenticator.issue_token(*vault_, channel_binding(), {std::string(wanted.attr("mechanism")), agent_of(request.root()), now});
+    if (!issued) co_return "";
+    std::function<void(std::function<void()>)> add = [&core, note, proof = *proof_, token = issued->token, now](std::function<void()> go_on) {
+        core.env.operations.add_token(proof.account, token, proof.mechanism, proof.stored_key, now, note(go_on));
+    };
+    auto adding = core::wait_for(core.env.io, std::move(add));
+    co_await std::move(adding);
+    if (!*done) co_return "";  // the client goes on with its password
+    co_return "<token xmlns='urn:xmpp:fast:0' expiry='" + xmpp::format_datetime(issued->token.expiry) + "' token='" + issued->text + "'/>";
 }
 
 /// The <bound/>; without a session the stream is closing.

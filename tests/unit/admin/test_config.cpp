@@ -61,6 +61,7 @@ void check_defaults(const Config& c) {
     CHECK(c.node_key.source == "file");
     CHECK(c.node_key.file == "/etc/lethe/node.key");
     CHECK(c.sasl.scram_sha_1);
+    CHECK(c.sasl.tokens == std::int64_t{30} * 86'400'000'000);
     CHECK(c.outage.status.empty());
     CHECK(c.clock.wait_for_sync);
     CHECK_FALSE(c.log.stderr_everything);
@@ -149,6 +150,7 @@ file = "/root/node.key"
 status = ["https://status.example/chat.json", "http://[2001:db8::1]:8080/?chat"]
 [sasl]
 scram_sha_1 = false
+tokens = "0"
 [clock]
 wait_for_sync = false
 [log]
@@ -191,6 +193,7 @@ http_head_bytes = 4096
         CHECK(c.tls.key == "/etc/keys/key.pem");
         CHECK(c.node_key.file == "/root/node.key");
         CHECK_FALSE(c.sasl.scram_sha_1);
+        CHECK(c.sasl.tokens == 0);
         CHECK(c.outage.status == std::vector<std::string>{"https://status.example/chat.json", "http://[2001:db8::1]:8080/?chat"});
         CHECK_FALSE(c.clock.wait_for_sync);
         CHECK(c.log.stderr_everything);
@@ -247,6 +250,13 @@ http_head_bytes = 4096
                   .starts_with("2:2: unknown section \"limit\"; did you mean \"limits\"?"));
         CHECK(only_error(std::string(domain_line) + "dta = \"/srv\"\n") ==
               "2:1: unknown key \"dta\"; did you mean \"data\"?");
+    }
+
+    TEST_CASE("how long login tokens last is a span of at most ninety days") {
+        const auto with = [](const std::string& span) { return std::string(domain_line) + "[sasl]\ntokens = \"" + span + "\"\n"; };
+        CHECK(parse_config(with("1d"), "lethe.toml")->sasl.tokens == std::int64_t{86'400'000'000});
+        CHECK(parse_config(with("90d"), "lethe.toml")->sasl.tokens == std::int64_t{90} * 86'400'000'000);
+        for (const auto* span : {"91d", "unlimited", "-1d", "soon", "30"}) CHECK_FALSE(parse_config(with(span), "lethe.toml").has_value());
     }
 
     TEST_CASE("how long a session may hibernate is a span of at most a day") {

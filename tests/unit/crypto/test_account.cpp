@@ -79,7 +79,7 @@ TEST_SUITE("crypto/account") {
         const auto key = AccountKey::generate();
         const auto id = keys.account_id(known_jid());
         const Sealed sealed = keys.seal_record(id, key, AccountRecord{});
-        CHECK(sealed.size() == seal_overhead + record_minimum);
+        CHECK(sealed.size() == seal_overhead + account_record_minimum);
         const auto opened = keys.open_record(id, key, sealed);
         REQUIRE(opened.has_value());
         CHECK(opened->find(Mechanism::scram_sha_256) == nullptr);
@@ -101,6 +101,29 @@ TEST_SUITE("crypto/account") {
         each_tampering(unhex(vectors::account_record_sealed), [&](ByteView bad) {
             CHECK(!keys.open_record(id, key, Sealed::from_disk(bad)).has_value());
         });
+    }
+
+    TEST_CASE("no size of a record tells how many tokens are in it") {
+        const NodeKeys keys = known_keys();
+        const auto id = id_of<AccountId>(vectors::account_id);
+        AccountRecord record = a_record();
+        record.tokens.resize(most_login_tokens, record.tokens.front());
+        const auto full = keys.seal_record(id, known_account_key(), record);
+        CHECK(keys.open_record(id, known_account_key(), full).value().tokens.size() == most_login_tokens);
+        record.tokens.clear();
+        CHECK(keys.seal_record(id, known_account_key(), record).size() == full.size());
+        CHECK(full.size() == seal_overhead + account_record_minimum);
+    }
+
+    TEST_CASE("a record with a token of an unknown mechanism, or with too many, does not decode") {
+        AccountRecord record = a_record();
+        record.tokens[1].mechanism = static_cast<TokenMechanism>(3);
+        CHECK(!decode_account_record(encode(record)));
+        Bytes many = encode(AccountRecord{});
+        CHECK(decode_account_record(many));
+        many.back() = most_login_tokens + 1;
+        many.resize(many.size() + (most_login_tokens + 1) * (1 + 16 + 8 + 32 + login_token_wrap_bytes), 1);
+        CHECK(!decode_account_record(many));
     }
 
     TEST_CASE("a record that names one mechanism twice, or an unknown one, does not decode") {

@@ -14,6 +14,7 @@ import base64
 import ctypes
 import ctypes.util
 import hashlib
+import hmac
 import re
 import struct
 import sys
@@ -99,6 +100,14 @@ def credential(mechanism, iterations, salt, stored, server, wrap):
     return struct.pack(">BI", mechanism, iterations) + blob(salt) + blob(stored) + blob(server) + blob(wrap)
 
 
+def login_token(text, mechanism, binding, agent, expiry, account, vault, nonce):
+    v, answer = (hmac.digest(text.encode(), role + binding, "sha256") for role in (b"Initiator", b"Responder"))
+    m = bytes([mechanism]) + account
+    wrap = nonce + aead(H(32, v, b"lethe login token wrap v1" + m), nonce, b"", answer + vault)
+    client = H(16, account, b"lethe login token client v1" + agent)
+    return v, answer, bytes([mechanism]) + client + struct.pack(">q", expiry) + H(32, v, b"lethe login token check v1" + m) + wrap
+
+
 def archive_id(vault, where, received):
     plain = where + struct.pack(">q", received)
     iv = H(17, kdf(vault, "vArcIdMc"), plain)
@@ -142,9 +151,16 @@ def vectors():
     record = bytes([1]) + public + struct.pack(">BqqI", 1, 86_400_000_000, 1_700_000_000_000_000, 7) + bytes([2])
     record += credential(1, 250000, run(0x10, 16), run(0x30, 20), run(0x50, 20), wrap[1])
     record += credential(2, 100000, run(0x11, 16), run(0x31, 32), run(0x51, 32), wrap[2])
+    v["token_agent"], tokens = "d4565fa7-4d72-4749-b3d3-740edbf87770", b""
+    for name, m, binding in (("none", 1, b""), ("end_point", 2, run(0x70, 32))):
+        v["token_" + name] = "secret-token:" + base64.urlsafe_b64encode(run(0xB0 + m, 32)).decode().rstrip("=")
+        v[f"token_{name}_v"], v[f"token_{name}_answer"], one = login_token(v["token_" + name], m, binding, v["token_agent"].encode(),
+                                                                           1_703_116_800_000_000, account, vault, nonce)
+        tokens += one
+    record += bytes([2]) + tokens
     v["account_record"] = record
     key = H(32, kdf(node, "nCredent"), b"lethe account record v1" + account_key)
-    v["account_record_sealed"] = seal(0xA6, key, nonce, account, record, 256)
+    v["account_record_sealed"] = seal(0xA8, key, nonce, account, record, 1792)
 
     roster = v["roster_key"] = H(16, kdf(vault, "vRosterI"), contact.encode())
     v["blocklist_key"] = H(16, kdf(vault, "vBlcklsI"), blocked.encode())

@@ -41,8 +41,8 @@ crypto::KeyringKey example_key() {
 /// The keyring of the worked example.
 std::string example_keyring() {
     const auto head = unhex(
-        "6c65746865206b657972696e67000000 00000003 a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
-        "7d26f3f3194228753d4c24c61450e831");
+        "6c65746865206b657972696e67000000 00000004 a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
+        "20200a9740ad6f09792cceb80c152618");
     const auto account = unhex(
         "01 000000 00000001 11111111111111111111111111111111 b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"
         "1ffba8f1feba5551e6c7f9d20ec2c37a6150dc05125842268ededf77bc9858a4ad6686c383fc43635b290c0a29456071"
@@ -72,7 +72,7 @@ TEST_SUITE("store/format") {
 
     TEST_CASE("the info row of the worked example") {
         const auto row = format::encode_info({.id = letterbox_7, .span = example_span});
-        CHECK(hex(row) == "0000000302000000070006474846204000000647540233380000064861e7e78000");
+        CHECK(hex(row) == "0000000402000000070006474846204000000647540233380000064861e7e78000");
         const auto info = format::decode_info(row);
         REQUIRE(info);
         CHECK(info->id == letterbox_7);
@@ -193,7 +193,7 @@ TEST_SUITE("store/format") {
             const auto found = txn.get(table, key);
             return found && *found ? hex(**found) : std::string("none");
         };
-        CHECK(value(rows, format::meta, as_bytes("format")) == "00000003");
+        CHECK(value(rows, format::meta, as_bytes("format")) == "00000004");
         CHECK(value(rows, format::meta, as_bytes("jid_normalisation_version")) == "00000001");
         CHECK(value(rows, format::meta, as_bytes("domain")) == "31f90cfc3c0cac64e81c9097ec30ad3c");
         CHECK(value(rows, format::meta, format::high_water_key(ClassId::letterbox)) == "00000007");

@@ -132,8 +132,8 @@ TEST_SUITE("store/open") {
         const auto state = dir.data() / "state.mdb";
         put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(1));
         CHECK(has(problem_of(dir.data()),
-                  state.string() + " has format version 1, this program reads 3: use the program version"));
-        put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(3));
+                  state.string() + " has format version 1, this program reads 4: use the program version"));
+        put_raw(state, state_layout(), format::meta, as_bytes("format"), format::encode_u32(format::version));
         put_raw(state, state_layout(), format::meta, as_bytes("jid_normalisation_version"),
                 format::encode_u32(77));
         CHECK(has(problem_of(dir.data()), state.string() + " has address normalisation version 77"));
