@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/core/roster.h"
 
-#include <array>
 
 #include "crypto/codec.h"
-#include "crypto/hex.h"
+#include "server/core/random_hex.h"
 
 namespace lethe::core {
 namespace {
 
 constexpr std::uint8_t roster_item_version = 1;
 
-std::string random_version() {
-    std::array<std::uint8_t, 8> bytes;
-    crypto::random_bytes(bytes);
-    return crypto::to_hex(bytes);
-}
+std::string random_version() { return random_hex(8); }
 
 }  // namespace
 

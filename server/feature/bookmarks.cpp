@@ -9,6 +9,7 @@
 #include "server/feature/all.h"
 #include "server/feature/node_events.h"
 #include "server/feature/node_forms.h"
+#include "server/xmpp/boolean.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::feature {
@@ -20,8 +21,6 @@ const std::string list_node(ns::bookmarks);
 const std::string own_node(core::private_node);
 /// What XEP-0402 has no place for, as a <storage/> of its own.
 const std::string rest_id = "{storage:bookmarks}storage";
-
-bool is_true(std::string_view text) { return text == "true" || text == "1"; }
 
 xml::Document payload_of(const NodeEdit& view, const std::string& node, const core::ItemRef& item) {
     const auto payload = view.payload(node, item);
@@ -63,7 +62,7 @@ void write_more(xml::Element conference, const std::string& more) {
 }
 
 Room read_room(const xml::Element& conference) {
-    Room room{.name = std::string(conference.attr("name")), .autojoin = is_true(conference.attr("autojoin"))};
+    Room room{.name = std::string(conference.attr("name")), .autojoin = xmpp::is_true(conference.attr("autojoin"))};
     if (const auto nick = conference.child("nick")) room.nick = nick.text();
     if (const auto password = conference.child("password")) room.password = password.text();
     room.more = read_more(conference);

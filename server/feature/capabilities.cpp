@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // XEP-0115 Entity Capabilities, version 1.6, of our users' clients: what their presence announces is looked up, or the client is asked
 // (XEP-0030, in the name of its own account), and with it the nodes it wants news of (XEP-0163 section 4.3).
-#include <array>
 
-#include "crypto/hex.h"
 #include "server/core/core.h"
+#include "server/core/random_hex.h"
 #include "server/feature/all.h"
 #include "server/feature/node_events.h"
 #include "server/xmpp/ns.h"
@@ -19,9 +18,7 @@ constexpr std::size_t longest = 256;
 std::string hash_of(const xml::Element& c) { return c.attr("hash") == "sha-1" ? std::string(c.attr("ver")) : std::string(); }
 
 void ask(core::Session& session, const std::string& node) {
-    std::array<std::uint8_t, 12> random;
-    crypto::random_bytes(random);
-    session.caps_query = "caps-" + crypto::to_hex(random);
+    session.caps_query = "caps-" + core::random_hex(12);
     xml::Document question("iq", ns::client);
     auto iq = question.root();
     iq.set_attr("type", "get");

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <array>
 
-#include "crypto/hex.h"
 #include "retention/choice.h"
 #include "retention/render.h"
 #include "server/core/core.h"
+#include "server/core/random_hex.h"
 #include "server/feature/all.h"
 #include "server/xmpp/forms.h"
 #include "server/xmpp/ns.h"
@@ -95,9 +95,7 @@ void refuse(const core::Request& request, Condition condition, std::string_view 
 }
 
 void begin(core::Request& request) {
-    std::array<std::uint8_t, 12> random;
-    crypto::random_bytes(random);
-    const std::string id = crypto::to_hex(random);
+    const std::string id = core::random_hex(12);
     auto& open = request.session->commands;
     if (open.size() >= open_commands) open.pop_front();
     open.emplace_back(id, retention_node);

@@ -2,10 +2,9 @@
 #include "server/feature/node_edit.h"
 
 #include <algorithm>
-#include <array>
 
-#include "crypto/hex.h"
 #include "server/core/message.h"
+#include "server/core/random_hex.h"
 #include "server/feature/node_events.h"
 #include "server/feature/node_forms.h"
 #include "server/xmpp/ns.h"
@@ -19,12 +18,6 @@ using core::NodeConfig;
 using xmpp::Condition;
 
 constexpr std::size_t longest_name = 1023, longest_id = 3071;  // an item's id may be an address
-
-std::string random_id() {
-    std::array<std::uint8_t, 12> bytes;
-    crypto::random_bytes(bytes);
-    return crypto::to_hex(bytes);
-}
 
 std::string items_event(std::string_view node, std::string_view content) {
     return "<items node='" + xml::escape(node) + "'>" + std::string(content) + "</items>";
@@ -106,7 +99,7 @@ NodeEdit::Error NodeEdit::publish(const std::string& node, const NodeConfig& if_
     if (!existing) draft_.create(node, config);
     std::string told;
     for (const auto& item : items) {
-        const auto id = item.id.empty() ? random_id() : item.id;
+        const auto id = item.id.empty() ? core::random_hex(12) : item.id;
         if (ids) ids->push_back(id);
         if (config.persist_items)
             draft_.publish(change_.batch, *shelves_, node, id, core::make_wire(item.payload), most_items(config));

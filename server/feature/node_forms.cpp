@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 
+#include "server/xmpp/boolean.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::feature {
@@ -67,9 +68,9 @@ Field text(std::string_view var, std::string_view label, std::string NodeConfig:
 Field boolean(std::string_view var, std::string_view label, bool NodeConfig::*member) {
     return {var, "boolean", label, [member](const NodeConfig& c) { return std::string(c.*member ? "1" : "0"); },
             [member](NodeConfig& c, const std::string& value, std::size_t) {
-                const bool yes = value == "1" || value == "true";
-                c.*member = yes;
-                return yes || value == "0" || value == "false";
+                const auto said = xmpp::parse_boolean(value);
+                c.*member = said.value_or(false);
+                return said.has_value();
             }};
 }
 

@@ -15,6 +15,7 @@
 #include "server/feature/bookmarks.h"
 #include "server/feature/node_events.h"
 #include "server/feature/node_forms.h"
+#include "server/xmpp/boolean.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::feature {
@@ -102,7 +103,7 @@ void retract(core::Request& request, const xml::Element& verb) {
     NodeEdit edit(request.core, request.session->account_ptr());
     const auto* existing = edit.nodes().find(*node);
     if (!existing) return request.responder.error({Condition::item_not_found});
-    const bool notify = verb.attr("notify") == "1" || verb.attr("notify") == "true";
+    const bool notify = xmpp::is_true(verb.attr("notify"));
     const auto item = verb.first_child();
     if (!item || !item.is("item", ns::pubsub) || item.attr("id").empty()) return request.responder.error(pubsub_error(Condition::bad_request, "item-required"));
     if (item.next_sibling()) return request.responder.error({Condition::bad_request, "One item at a time."});

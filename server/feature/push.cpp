@@ -21,12 +21,11 @@
 //   request (iq) of the account itself would: it shares its presence with the account, or sent it presence.
 //   Otherwise nothing is sent, the registration stays, and the next message tries again.
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <expected>
 
-#include "crypto/hex.h"
 #include "server/core/message.h"
+#include "server/core/random_hex.h"
 #include "server/core/router.h"
 #include "server/feature/all.h"
 #include "server/feature/push_store.h"
@@ -84,12 +83,6 @@ bool is_for_people(const xml::Element& stanza) {
 
 // Notifications.
 
-std::string random_id() {
-    std::array<std::uint8_t, 12> bytes;
-    crypto::random_bytes(bytes);
-    return crypto::to_hex(bytes);
-}
-
 xml::Document notification(const core::Core& core, const core::PushRegistration& to, const std::string& id) {
     xml::Document document("iq", ns::client);
     auto iq = document.root();
@@ -109,7 +102,7 @@ xml::Document notification(const core::Core& core, const core::PushRegistration&
 bool notify(Push& push, core::Core& core, const xmpp::BareJid& owner, const core::PushRegistration& to) {
     const auto client = to.service.full();
     if (!core.is_local(to.service) || !client) return false;
-    const auto id = random_id();
+    const auto id = core::random_hex(12);
     if (!core::ask_for_account(core, owner, *client, notification(core, to, id).root())) return false;
     push.awaited.push_back({id, owner, to.service, to.node});
     if (push.awaited.size() > awaited_answers) push.awaited.pop_front();

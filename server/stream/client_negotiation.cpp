@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What is said on a client stream before and around stanzas (RFC 6120 sections 4 to 7).
+#include "server/core/random_hex.h"
 #include "server/stream/client_stream.h"
-#include "server/stream/random_hex.h"
 #include "server/stream/sasl2.h"
 #include "server/stream/stream_management.h"
 #include "server/xmpp/ns.h"
@@ -109,7 +109,7 @@ void ClientStream::finish_unread() {
 void ClientStream::open_reply() {
     if (std::exchange(replied_, true)) return;
     push("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" +
-         random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
+         core::random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
 }
 
 void ClientStream::on_header(const xml::StreamHeader& header) {
@@ -279,7 +279,7 @@ asio::awaitable<void> ClientStream::bind(xml::Document request) {
         co_return;
     }
     auto wanted = iq.first_child().child("resource", ns::bind).text();
-    if (wanted.empty()) wanted = random_hex(8);
+    if (wanted.empty()) wanted = core::random_hex(8);
     const auto jid = xmpp::FullJid::make(proof_->account, wanted);
     if (!jid) {
         refuse({xmpp::Condition::bad_request, "The resource is not allowed."});

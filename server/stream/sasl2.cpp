@@ -11,9 +11,10 @@
 #include "server/stream/sasl2.h"
 
 #include "server/core/async.h"
+#include "server/core/random_hex.h"
 #include "server/feature/archive_query.h"
 #include "server/stream/client_stream.h"
-#include "server/stream/random_hex.h"
+#include "server/xmpp/boolean.h"
 #include "server/xmpp/datetime.h"
 #include "server/xmpp/ns.h"
 
@@ -26,8 +27,6 @@ constexpr std::size_t longest_tag = 64, longest_agent = 64;
 
 /// What a client's installation calls itself.
 std::string agent_of(const xml::Element& request) { return std::string(request.child("user-agent", ns::sasl2).attr("id").substr(0, longest_agent)); }
-
-bool is_true(std::string_view text) { return text == "true" || text == "1"; }
 
 }  // namespace
 
@@ -96,7 +95,7 @@ asio::awaitable<std::string> ClientStream::tokens(xml::Document request) {
             go_on();
         };
     };
-    if (used && is_true(request.root().child("fast", ns::fast).attr("invalidate"))) {
+    if (used && xmpp::is_true(request.root().child("fast", ns::fast).attr("invalidate"))) {
         std::function<void(std::function<void()>)> end = [&core, note, account = proof_->account, check = used->check](std::function<void()> go_on) {
             core.env.operations.end_token(account, check, note(go_on));
         };
@@ -123,10 +122,10 @@ asio::awaitable<std::string> ClientStream::tokens(xml::Document request) {
 asio::awaitable<std::string> ClientStream::bind2(xml::Document request, std::string agent) {
     const auto wanted = request.root();
     const auto tag = wanted.child("tag", ns::bind2).text();
-    auto resource = random_hex(8);
+    auto resource = core::random_hex(8);
     if (!tag.empty() && tag.size() <= longest_tag) resource = tag + "/" + resource;
     auto jid = xmpp::FullJid::make(proof_->account, resource);
-    if (!jid) jid = xmpp::FullJid::make(proof_->account, random_hex(8));  // a tag that no resource can hold
+    if (!jid) jid = xmpp::FullJid::make(proof_->account, core::random_hex(8));  // a tag that no resource can hold
     const bool carbons = bool(wanted.child("enable", ns::carbons));
     const bool inactive = bool(wanted.child("inactive", ns::csi));
     const auto management = wanted.child("enable", ns::sm);

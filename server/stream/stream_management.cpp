@@ -11,8 +11,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "server/core/random_hex.h"
 #include "server/stream/client_stream.h"
-#include "server/stream/random_hex.h"
+#include "server/xmpp/boolean.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::stream {
@@ -66,14 +67,14 @@ void ClientStream::on_acknowledgement(const xml::Element& element) {
 std::string ClientStream::enable(const xml::Element& request) {
     if (session_->acknowledging()) return management_failed("unexpected-request");
     const auto wanted = request.attr("resume");
-    const bool resume = wanted == "true" || wanted == "1";
+    const bool resume = xmpp::is_true(wanted);
     const auto max = request.has_attr("max") ? number<std::uint32_t>(request.attr("max"))
                                              : std::max(limits_.resume_seconds, 1u);
-    if (!max || *max == 0 || (!resume && !wanted.empty() && wanted != "false" && wanted != "0"))
+    if (!max || *max == 0 || (!wanted.empty() && !xmpp::parse_boolean(wanted)))
         return management_failed("bad-request");
     session_->enable_acknowledgements();
     if (!resume || limits_.resume_seconds == 0) return "<enabled xmlns='urn:xmpp:sm:3'/>";
-    session_->resumption = {.id = random_hex(16),
+    session_->resumption = {.id = core::random_hex(16),
                             .max = std::chrono::seconds(std::min(*max, limits_.resume_seconds))};
     return "<enabled xmlns='urn:xmpp:sm:3' id='" + session_->resumption->id + "' resume='true' max='" +
            std::to_string(session_->resumption->max.count()) + "'/>";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Names that nobody can guess: stream ids, resources, ids of sessions that may be resumed.
+// Names that nobody can guess: ids of streams, requests, items and commands, resources, what a session is resumed by.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,7 +7,7 @@
 #include "crypto/account.h"
 #include "crypto/hex.h"
 
-namespace lethe::stream {
+namespace lethe::core {
 
 inline std::string random_hex(std::size_t bytes) {
     std::vector<std::uint8_t> random(bytes);
@@ -15,4 +15,4 @@ inline std::string random_hex(std::size_t bytes) {
     return crypto::to_hex(random);
 }
 
-}  // namespace lethe::stream
+}  // namespace lethe::core
