@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 
-from waiting import PATIENCE
+from listener import Listener
 
 MDS = "urn:xmpp:mds:displayed:0"
 SID = "urn:xmpp:sid:0"
@@ -25,11 +25,11 @@ class Seen:
     marker: str | None = None     # XEP-0333: the id of what was displayed
 
 
-class Device:
+class Device(Listener):
     """`async with device:` is online inside the block, with copies of the other devices' messages and news of what they displayed."""
 
     def __init__(self, server, account, resource):
-        self.server, (self.jid, self.password), self.resource = server, account, resource
+        self.host, (self.jid, self.password), self.resource = server, account, resource
         self.seen, self.displayed, self.presences = [], [], []  # messages; (chat, stanza-id); (sender, show)
         self.news = asyncio.Condition()
         self.numbers = itertools.count(1)
@@ -38,27 +38,11 @@ class Device:
     def full(self):
         return f"{self.jid}/{self.resource}"
 
-    def remember(self, where, what):
-        where.append(what)
-        self.tell()
+    def who(self):
+        return self.full
 
-    def tell(self):
-        async def notify():
-            async with self.news:
-                self.news.notify_all()
-        self.telling = asyncio.get_running_loop().create_task(notify())
-
-    async def until(self, condition, what):
-        """Waits until `condition()` is true of what has arrived, and returns its value."""
-        async def wait():
-            async with self.news:
-                await self.news.wait_for(condition)
-        try:
-            await asyncio.wait_for(wait(), PATIENCE)
-        except asyncio.TimeoutError:
-            seen = "\n".join(map(str, self.seen + self.displayed + self.presences))
-            raise AssertionError(f"{self.full} waited in vain for {what}; had seen:\n{seen}") from None
-        return condition()
+    def all_seen(self):
+        return self.seen + self.displayed + self.presences
 
     async def hear(self, text, way="direct"):
         """The one message with this text that came this way."""
@@ -73,15 +57,6 @@ class Device:
         """From here on only what is new is remembered."""
         for what in (self.seen, self.displayed, self.presences):
             what.clear()
-
-    async def __aenter__(self):
-        how = await self.log_in()
-        if how != "online":
-            raise AssertionError(f"{self.full} could not log in: {how}; the server said:\n{self.server.output()}")
-        return self
-
-    async def __aexit__(self, *_):
-        await self.log_out()
 
     async def catch_up(self, after=None, size=3):
         """What the archive has after this id, page by page as a client does who was away."""

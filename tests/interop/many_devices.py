@@ -4,19 +4,11 @@
 A test file mixes ManyDevices with unittest's IsolatedAsyncioTestCase and says what a device is. Prosody passes all but two: it keeps
 what says no-store for who is absent, and gives an inactive device everything when it pings.
 """
-from server import start_server
+from server import WithServer
 
 
-class ManyDevices:
+class ManyDevices(WithServer):
     kind = None  # a Device (device.py)
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
 
     def scene(self):
         """A phone and a desk of one account, and a friend's device, none of them online."""

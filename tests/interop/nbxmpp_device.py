@@ -19,7 +19,7 @@ class NbxmppDevice(Device):
 
     async def start(self, certificate):
         settings = {"jid": self.jid, "password": self.password, "resource": self.resource, "certificate": certificate,
-                    "address": f"{self.server.ADDRESS}:{self.server.port}"}
+                    "address": f"{self.host.ADDRESS}:{self.host.port}"}
         self.process = await asyncio.create_subprocess_exec(sys.executable, PROGRAM, json.dumps(settings), stdin=asyncio.subprocess.PIPE,
                                                             stdout=asyncio.subprocess.PIPE)
         self.reader = asyncio.get_running_loop().create_task(self.read())
@@ -70,7 +70,7 @@ class NbxmppDevice(Device):
     async def log_in(self, certificate=True):
         """Returns "online" or "resumed", or in a word why not. `certificate`: whether the user has accepted the server's."""
         if self.process is None:
-            await self.start(self.server.certificate if certificate else None)
+            await self.start(self.host.certificate if certificate else None)
         self.state = None
         await self.do("log_in")
         return await self.until(lambda: self.state, "the session")

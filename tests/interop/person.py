@@ -5,13 +5,14 @@ import inspect
 
 import slixmpp
 
+from listener import Listener
 from waiting import PATIENCE
 
 
 PLUGINS = ["xep_0030", "xep_0059", "xep_0092", "xep_0191", "xep_0198", "xep_0199", "xep_0203", "xep_0313", "xep_0359"]
 
 
-class Person(slixmpp.ClientXMPP):
+class Person(Listener, slixmpp.ClientXMPP):
     """`async with Person(server, jid, password) as alice:` is online, roster fetched and presence sent, inside the block."""
 
     def __init__(self, server, jid, password, resource="desk", direct_tls=False):
@@ -76,36 +77,11 @@ class Person(slixmpp.ClientXMPP):
             self.leaving = self.disconnect(wait=PATIENCE)  # a session that is cut off instead would wait for its resumption
             await self.until(lambda: self.ended, "the end of the stream")
 
-    async def __aenter__(self):
-        how = await self.log_in()
-        if how != "online":
-            raise AssertionError(f"{self.boundjid} could not log in: {how}; the server said:\n{self.host.output()}")
-        return self
+    def who(self):
+        return self.boundjid
 
-    async def __aexit__(self, *_):
-        await self.log_out()
-
-    def remember(self, where, stanza):
-        where.append(stanza)
-        self.tell()
-
-    def tell(self):
-        async def notify():
-            async with self.news:
-                self.news.notify_all()
-        self.loop.create_task(notify())
-
-    async def until(self, condition, what):
-        """Waits until `condition()` is true of what has arrived, and returns its value."""
-        async def wait():
-            async with self.news:
-                await self.news.wait_for(condition)
-        try:
-            await asyncio.wait_for(wait(), PATIENCE)
-        except asyncio.TimeoutError:
-            seen = "\n".join(str(stanza) for stanza in self.messages + self.presences)
-            raise AssertionError(f"{self.boundjid} waited in vain for {what}; had seen:\n{seen}") from None
-        return condition()
+    def all_seen(self):
+        return self.messages + self.presences
 
     # What a person does and sees.
 

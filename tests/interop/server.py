@@ -113,3 +113,15 @@ VirtualHost "{lethe_test.DOMAIN}"
 
 def start_server():
     return {"lethe": Lethe, "prosody": Prosody}[os.environ.get("INTEROP_SERVER", "lethe")]()
+
+
+class WithServer:
+    """For a TestCase: a server of its own for all its tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = start_server()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()

@@ -13,7 +13,7 @@ PLUGINS = ["xep_0004", "xep_0060", "xep_0085", "xep_0115", "xep_0280", "xep_0333
 
 class Client(Person):
     def __init__(self, device):
-        super().__init__(device.server, device.jid, device.password, device.resource)
+        super().__init__(device.host, device.jid, device.password, device.resource)
         for plugin in PLUGINS:
             self.register_plugin(plugin)
         self["xep_0030"].add_feature(MDS + "+notify")

@@ -6,7 +6,7 @@ import unittest
 import xml.etree.ElementTree as ET
 
 from person import Person
-from server import lethe_test, start_server
+from server import lethe_test, WithServer
 from terminal import Profanity
 
 LEGACY = "eu.siacs.conversations.axolotl"
@@ -14,16 +14,8 @@ DEVICES = "urn:xmpp:omemo:2:devices"
 BUNDLES = "urn:xmpp:omemo:2:bundles"
 
 
-class AtTwoTerminals(unittest.TestCase):
+class AtTwoTerminals(WithServer, unittest.TestCase):
     """The older namespace, as Profanity speaks it."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
 
     def terminal(self, account, home):
         terminal = Profanity(self.server, *account, home=home)
@@ -88,16 +80,8 @@ class AtTwoTerminals(unittest.TestCase):
                 self.assertNotIn(words, text)
 
 
-class TheNewerNamespace(unittest.IsolatedAsyncioTestCase):
+class TheNewerNamespace(WithServer, unittest.IsolatedAsyncioTestCase):
     """urn:xmpp:omemo:2, published and read by slixmpp."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
 
     def person(self, account):
         person = Person(self.server, *account)

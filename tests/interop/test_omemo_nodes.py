@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from slixmpp.exceptions import IqError
 
 from person import Person
-from server import start_server
+from server import WithServer
 from waiting import PATIENCE
 
 NS = "urn:xmpp:omemo:2"
@@ -70,15 +70,7 @@ class Client(Person):
         return answer["pubsub_owner"]["configure"]["form"]["values"]["pubsub#access_model"]
 
 
-class OmemoNodes(unittest.IsolatedAsyncioTestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
+class OmemoNodes(WithServer, unittest.IsolatedAsyncioTestCase):
     def client(self, account, resource="desk"):
         return Client(self.server, *account, resource=resource)
 

@@ -4,19 +4,11 @@ import asyncio
 import unittest
 
 from person import Person
-from server import start_server
+from server import WithServer
 from terminal import Profanity
 
 
-class AtTheTerminal(unittest.IsolatedAsyncioTestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
+class AtTheTerminal(WithServer, unittest.IsolatedAsyncioTestCase):
     async def test_a_day_at_the_terminal(self):
         mine, hers = self.server.account("tina"), self.server.account("sally")
         loop = asyncio.get_running_loop()

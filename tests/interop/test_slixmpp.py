@@ -4,18 +4,10 @@ import datetime
 import unittest
 
 from person import Person
-from server import start_server
+from server import WithServer
 
 
-class TwoPeople(unittest.IsolatedAsyncioTestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = start_server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
+class TwoPeople(WithServer, unittest.IsolatedAsyncioTestCase):
     def person(self, account, **how):
         return Person(self.server, *account, **how)
 
