@@ -12,9 +12,14 @@ say() { printf '%s\n' "$*"; }
 headline() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 complain() { printf '%s%s%s\n' "$red" "$*" "$plain" >&2; }
 
-packages_for() {  # purposes… -> names
-  local purpose
-  for purpose in "$@"; do grep -v '^#' "$root/tools/packages/$purpose"; done
+# purposes… -> names. A line "PACKAGE unless COMMAND" counts only where there is no such command.
+packages_for() {
+  local purpose name command
+  for purpose in "$@"; do
+    while read -r name _ command; do
+      [ -n "$command" ] && command -v "$command" >/dev/null || printf '%s\n' "$name"
+    done < <(grep -v '^#' "$root/tools/packages/$purpose")
+  done
 }
 
 missing_packages() {
