@@ -115,11 +115,14 @@ Key max_accounts_key() {
             .copy = [](Policy& to, const Policy& from) { to.max_accounts = from.max_accounts; }};
 }
 
+/// The more people can make an account, the more is stored and the more names can be found out.
+std::size_t openness(const Policy& policy) { return policy.registration == "open" ? 2 : policy.registration == "invite" ? 1 : 0; }
+
 Key registration_key() {
     return {.section = "accounts",
             .name = "registration",
             .value = [](const Policy& p) { return toml_string(p.registration); },
-            .turn = [](const Policy& from, const Policy& to) { return from.registration == to.registration ? Turn::same : Turn::looser; },
+            .turn = [](const Policy& from, const Policy& to) { return less_is_tighter(openness(from) < openness(to), openness(to) < openness(from)); },
             .copy = [](Policy& to, const Policy& from) { to.registration = from.registration; }};
 }
 

@@ -265,13 +265,13 @@ void read_accounts(TomlSection section, Policy& policy) {
         policy.max_accounts = static_cast<std::uint64_t>(*max);
     const auto registration = section.string("registration");
     if (!registration) return;
-    if (*registration == "invite" || *registration == "open")
-        section.error("registration",
-                      "accounts.registration = \"" + *registration + "\" is not built yet; write \"closed\"");
-    else if (*registration != "closed")
+    if (*registration == "invite")
+        section.error("registration", "accounts.registration = \"invite\" is not built yet; write \"closed\" or \"open\"");
+    else if (*registration == "closed" || *registration == "open")
+        policy.registration = *registration;
+    else
         section.error("registration", "accounts.registration = \"" + *registration + "\" is unknown" +
-                                          suggestion(*registration, {"closed"}) +
-                                          "; write \"closed\" (\"invite\" and \"open\" are not built yet)");
+                                          suggestion(*registration, {"closed", "open"}) + "; write \"closed\" or \"open\" (\"invite\" is not built yet)");
 }
 
 struct LogField {

@@ -240,7 +240,8 @@ std::expected<void, std::string> Server::Impl::listen(const std::vector<admin::C
 std::expected<void, std::string> Server::Impl::open_network() {
     auto tls = net::TlsContext::load(tls_options(config, "xmpp-client")), web_tls = net::TlsContext::load(tls_options(config, "http/1.1"));
     if (!tls || !web_tls) return std::unexpected(tls ? web_tls.error() : tls.error());
-    clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps()});
+    clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps(),
+        std::make_shared<stream::RegistrationLimits>(stream::RegistrationLimits::Limits{config.limits.registrations_per_network, config.limits.registrations})});
     connections = std::make_unique<stream::Connections>(*clients);
     web = std::make_unique<http::Server>(*core, http::resources(*core, crypto::to_hex(ledger->public_key().view())), std::move(*web_tls));
     const auto client = [this](bool direct_tls) { return [this, direct_tls](asio::ip::tcp::socket socket) { connections->accept(std::move(socket), direct_tls); }; };

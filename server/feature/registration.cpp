@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// XEP-0077 In-Band Registration, version 2.4, for accounts that exist: change of password and cancellation. New accounts are made by
-// the operator (policy: registration = "closed").
+// XEP-0077 In-Band Registration, version 2.4, for accounts that exist: change of password and cancellation. How a stranger makes one:
+// stream/registration.cpp.
 //
 // A new password takes a new account key and new wraps of the same vault secret; the old key is overwritten, so that the old password
 // and a copy of the old record open nothing. Other sessions end. The password passes through memory only.

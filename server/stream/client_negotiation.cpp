@@ -53,6 +53,11 @@ asio::awaitable<void> ClientStream::process() {
         switch (state_) {
             case State::plain: on_plain(document.root()); break;
             case State::secure:
+                if (is_registration(document.root())) {
+                    auto operation = on_registration(std::move(document));
+                    co_await std::move(operation);
+                    break;
+                }
                 on_secure(document.root());
                 if (additional_) {
                     auto operation = answer_sasl2();
@@ -145,6 +150,7 @@ std::string ClientStream::features() const {
             plus |= name.ends_with("-PLUS");
         }
         out += sasl_element("mechanisms", names) + sasl2_feature(names, service_.authenticator.token_mechanisms(binding));
+        out += registration_features();
         if (plus) {
             out += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
             for (const auto& type : binding.types()) out += "<channel-binding type='" + type + "'/>";

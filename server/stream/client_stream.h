@@ -7,6 +7,7 @@
 //   header_secure  stream header                         features: SASL mechanisms → secure
 //   secure         <authenticate/> (XEP-0388, sasl2.cpp) success opens the vault → bound, or authenticated
 //                  <auth/>, <response/>, <abort/>        success opens the vault → header_authenticated
+//                  iq of XEP-0077 (registration.cpp)     an account may be made → secure
 //   header_authenticated  stream header                  features: bind, XEP-0198 → authenticated
 //   authenticated  iq bind                               account opened, session begun → bound
 //                  <resume/>                             a session goes on here (stream_management.cpp) → bound
@@ -26,6 +27,7 @@
 
 #include "server/core/core.h"
 #include "server/net/stream.h"
+#include "server/stream/registration_limits.h"
 #include "server/stream/sasl.h"
 #include "server/xml/reader.h"
 
@@ -37,6 +39,7 @@ struct ClientService {
     const Authenticator& authenticator;
     std::shared_ptr<net::TlsContext> tls;
     std::string caps;  ///< the XEP-0115 element for stream features
+    std::shared_ptr<RegistrationLimits> registrations;
 };
 
 /// What a reader is held to, before the login and after.
@@ -98,6 +101,12 @@ private:
     asio::awaitable<std::string> resume(xml::Document request);
     void hand_over();
 
+    // XEP-0077 before the login: registration.cpp.
+    bool is_registration(const xml::Element& element) const;
+    std::string registration_features() const;
+    asio::awaitable<void> on_registration(xml::Document request);
+    asio::awaitable<void> make_account(xml::Document request);
+
     // XEP-0388 and XEP-0386: sasl2.cpp.
     void on_sasl2(const xml::Element& element);
     asio::awaitable<void> answer_sasl2();
@@ -135,6 +144,8 @@ private:
     double allowance_ = 0;         ///< bytes that may be read now (limits.c2s_bytes_per_second)
     std::chrono::steady_clock::time_point allowance_at_;
     unsigned failures_ = 0;
+    bool registering_ = false;     ///< somebody fills in the form
+    bool registered_ = false;      ///< an account was made here
     std::unique_ptr<Login> login_;
     std::optional<xml::Document> inline_;     ///< <authenticate/> of the login under way, if it is one of XEP-0388
     std::optional<std::string> additional_;   ///< such a login has succeeded, with this data for the client

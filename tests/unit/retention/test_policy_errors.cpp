@@ -240,7 +240,6 @@ TEST_SUITE("retention/policy errors") {
             {good + "[accounts]\nregistration = \"invite\"\n",
              "12:16",
              {"\"invite\" is not built yet", "write \"closed\""}},
-            {good + "[accounts]\nregistration = \"open\"\n", "12:16", {"\"open\" is not built yet"}},
             {good + "[accounts]\ninactive_after = \"180d\"\n",
              "12:18",
              {"accounts.inactive_after", "not built yet", "\"0\""}},

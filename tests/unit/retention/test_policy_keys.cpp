@@ -60,7 +60,7 @@ Policy random_policy(std::mt19937& random) {
     text += one_of({"[archive]\nkeep = \"0\"\n", "[archive]\nkeep = \"7d\"\nchoices = [\"1d\", \"0\"]\n", "[archive]\nkeep = \"1d\"\nchoices = [\"1d\"]\n",
                     "[archive]\nkeep = \"unlimited\"\nchoices = [\"unlimited\", \"7d\", \"1h\"]\n", "[archive]\nkeep = \"7d\"\nchoices = [\"7d\", \"3d\"]\n"});
     text += one_of({"[letterbox]\nkeep = \"0\"\n", "[letterbox]\nkeep = \"1d\"\nmax_messages = 5\n", "[letterbox]\nkeep = \"14d\"\n"});
-    text += one_of({"", "[subscriptions]\nkeep = \"0\"\n"}) + one_of({"", "[accounts]\nmax_accounts = 9\n"});
+    text += one_of({"", "[subscriptions]\nkeep = \"0\"\n"}) + one_of({"", "[accounts]\nmax_accounts = 9\n", "[accounts]\nregistration = \"open\"\n"});
     text += one_of({"", "[change]\nnotice = \"14d\"\n", "[change]\nnotice = \"1h\"\n"});
     const std::string log = one_of({"[log]\nkeep = \"0\"\n", "[log]\nkeep = \"24h\"\n", "[log]\nkeep = \"24h\"\naddress = \"network\"\naccount = \"full\"\n",
                                     "[log]\nkeep = \"1h\"\naddress = \"pseudonym\"\npeer = \"full\"\n"});
@@ -84,6 +84,7 @@ TEST_SUITE("retention/policy_keys") {
             {"", "[subscriptions]\nkeep = \"1d\"\n", "subscriptions.keep", tighter, looser},
             {"", "[change]\nnotice = \"1d\"\n", "change.notice", tighter, looser},
             {"[change]\nnotice = \"2d\"\n", "[change]\nnotice = \"3d\"\n", "change.notice", tighter, looser},
+            {"[accounts]\nregistration = \"open\"\n", "", "accounts.registration", tighter, looser},
             {"", "[accounts]\nmax_accounts = 3\n", "accounts.max_accounts", plain, plain},
             {"[service]\nname = \"A\"\noperator = \"B\"\ncontact = [\"xmpp:a\"]\n", "[service]\nname = \"A\"\noperator = \"C\"\ncontact = [\"xmpp:a\"]\n",
              "service.operator", looser, looser},
