@@ -137,7 +137,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
         record_span(id);
     }
 
-    void adopt(const store::Bucket& bucket, bool sound, Time now) {
+    void adopt(const store::Bucket& bucket, bool sound, Time now, Alarm unreadable = Alarm::bucket_unreadable) {
         if (!classes.contains(bucket.id.cls)) classes[bucket.id.cls] = retired(bucket.id.cls);
         Live entry;
         entry.span = shortened(bucket.span, classes[bucket.id.cls].keep, now);
@@ -149,8 +149,19 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
                 Open{bucket.id, entry.span, std::make_shared<const crypto::BucketKey>(std::move(*key))});
         const bool shorter = entry.span != bucket.span;
         live.emplace(bucket.id, std::move(entry));
-        if (!key) alarm(Alarm::bucket_unreadable, bucket.id);
+        if (!key) alarm(unreadable, bucket.id);
         if (shorter && sound) record_span(bucket.id);
+    }
+
+    void adopt_quarantined(const store::Quarantined& found, Time now) {
+        const auto& [id, span] = found.bucket;
+        if (!found.without_key) return adopt(found.bucket, false, now);
+        const auto known = classes.find(id.cls);
+        const Time deadline = shortened(span, known == classes.end() ? retired(id.cls).keep : known->second.keep, now).deadline;
+        if (deadline > now) return adopt(found.bucket, false, now, Alarm::bucket_without_key);
+        // Its destruction was cut short, which is no reason for an alarm.
+        leftovers[id] = now;
+        vanishing[id] = deadline;
     }
 
     void record_span(const BucketId& id) {
@@ -193,6 +204,8 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
     }
 
     void destroy(const BucketId& id, const std::shared_ptr<Sweep>& sweep) {
+        // So that a crash in the middle is seen to be one: the file's row says that it was due.
+        if (live.at(id).unrecorded) record_span(id);
         live.at(id).dying = true;
         vanishing[id] = live.at(id).span.deadline;
         Class& c = classes[id.cls];
@@ -298,7 +311,7 @@ Buckets::Buckets(store::Store& store, const Policy& policy, const Clock& clock,
     impl_->classes = impl_->declared();
     const Time now = clock.now();
     for (const auto& bucket : store.buckets()) impl_->adopt(bucket, true, now);
-    for (const auto& bucket : store.quarantined_spans()) impl_->adopt(bucket, false, now);
+    for (const auto& found : store.quarantined_spans()) impl_->adopt_quarantined(found, now);
     for (const auto& id : store.orphans()) {
         impl_->leftovers[id] = now;
         impl_->vanishing[id] = 0;

@@ -35,6 +35,7 @@ public:
         key_not_destroyed,      ///< the class neither accepts nor serves until a retry succeeds
         file_not_removed,       ///< its data is dead; retried
         bucket_unreadable,      ///< damaged, or its key is; destroyed at its deadline like any other
+        bucket_without_key,     ///< it holds data, its deadline is still to come, and the keyring has no key of it; destroyed at its deadline
         deadline_not_recorded,  ///< shortened in memory only; retried at each sweep, and the next start finds the same answer
     };
     /// Applies a policy shorter than what the existing buckets were promised: END = now if it is earlier, DEADLINE = min(DEADLINE, END + R);

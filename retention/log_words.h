@@ -28,6 +28,8 @@ inline Word word(Buckets::Alarm alarm) {
             return Word("file_not_removed");
         case Buckets::Alarm::bucket_unreadable:
             return Word("bucket_unreadable");
+        case Buckets::Alarm::bucket_without_key:
+            return Word("bucket_without_key");
         case Buckets::Alarm::deadline_not_recorded:
             return Word("deadline_not_recorded");
     }

@@ -17,6 +17,7 @@ public:
     enum class State {
         alive,
         quarantined,  ///< damaged: left alone until it is destroyed
+        keyless,      ///< the same: whole, with data in it, and the keyring has no slot of it
         dying         ///< marked closed; its key may not be overwritten yet
     };
     struct Entry {

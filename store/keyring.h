@@ -64,9 +64,11 @@ public:
     /// As found by open(); slots that are not free.
     const std::vector<Listed>& listed() const { return listed_; }
     void forget_listed() { listed_ = {}; }
-    /// Whether the file held this slot wholly when it was opened. What a record names was durable before the
-    /// record: one behind the end was cut off.
-    bool held(const SlotRef& slot) const { return slot.index < whole_; }
+    /// Whether the file ever came to hold this use of the slot, by what open() found. What a record names was durable before the
+    /// record: if it is behind the end, or the slot is still in an earlier use, this is not the file that the record saw.
+    bool held(const SlotRef& slot) const {
+        return slot.index < whole_ && slots_[slot.index].generation >= slot.generation;
+    }
 
 private:
     Keyring(File file, const crypto::KeyringKey& key) : file_(std::move(file)), key_(key) {}

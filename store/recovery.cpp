@@ -99,8 +99,8 @@ std::expected<void, Problem> recover_accounts(Engine& engine) {
     // An older or half-copied keyring: nobody's rows are deleted for that.
     if (cut) {
         return std::unexpected(Problem{(engine.options.data / format::keyring_file).string() +
-                                       " is cut short, or is an older copy: the key of an account lies "
-                                       "behind its end; put the newest whole file back"});
+                                       " is cut short or damaged, or is an older copy: it never held the key "
+                                       "of an account; put the newest whole file back"});
     }
     for (const auto& [index, slot] : listed) {
         if (slot.part != Part::bucket && !named.contains(index)) engine.keyring->doom(slot.slot);
@@ -146,21 +146,46 @@ std::optional<format::BucketInfo> read_info(Engine& engine, const BucketId& id) 
 }
 
 BucketTable::Entry examine(Engine& engine, const BucketId& id, const format::SlotRef& slot, Depth depth) {
-    BucketTable::Entry entry{{}, slot, BucketTable::State::quarantined};
+    BucketTable::Entry entry{{0, 0, 0}, slot, BucketTable::State::quarantined};
     const auto content = engine.keyring->read(Part::bucket, format::owner_of(id), slot);
-    if (!content) {
-        entry.span = {0, 0, 0};  // nothing in it can be read any more: due at once
-        return entry;
-    }
-    entry.span = content->span;
+    if (content) entry.span = content->span;
     if (check_environment(engine.path_of(id), depth) != Health::sound) return entry;
     const auto info = read_info(engine, id);
     if (!info) return entry;
+    if (!content) {
+        entry.span = info->span;  // a whole keyring may be put back until then
+        return entry;
+    }
     // The row may only shorten what the slot promises: it is public, and anyone with the disk can write it.
     entry.span.end = std::min(entry.span.end, info->span.end);
     entry.span.deadline = std::min(entry.span.deadline, info->span.deadline);
     entry.state = BucketTable::State::alive;
     return entry;
+}
+
+bool holds_data(Engine& engine, const BucketId& id) {
+    auto pin = engine.bucket(id);
+    if (!pin) return false;
+    const ReadTransaction txn(**pin);
+    bool found = false;
+    for (const auto table : {format::heads, format::entries}) {
+        if (txn.code() != 0 || found) break;
+        static_cast<void>(txn.each(table, {}, {}, [&](ByteView, ByteView) {
+            found = true;
+            return false;
+        }));
+    }
+    return found;
+}
+
+/// A bucket that has a file and no key. Empty: it never took anything, or most of it is gone already.
+std::optional<BucketTable::Entry> examine_keyless(Engine& engine, const BucketId& id, Depth depth) {
+    std::error_code error;
+    const auto path = engine.path_of(id);
+    if (!fs::exists(path, error) || check_environment(path, depth) != Health::sound) return std::nullopt;
+    const auto info = read_info(engine, id);
+    if (!info || !holds_data(engine, id)) return std::nullopt;
+    return BucketTable::Entry{info->span, {}, BucketTable::State::keyless};
 }
 
 }  // namespace
@@ -188,7 +213,14 @@ std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Dept
     // A file beyond the high water came from elsewhere; it goes too, and its number is not given out before
     // it is gone.
     for (const auto& id : *files) engine.buckets.reserve(id.cls, id.number);
-    return std::vector<BucketId>(files->begin(), files->end());
+    std::vector<BucketId> orphans;
+    for (const auto& id : *files) {
+        if (const auto keyless = examine_keyless(engine, id, depth))
+            engine.buckets.set(id, *keyless);
+        else
+            orphans.push_back(id);
+    }
+    return orphans;
 }
 
 }  // namespace lethe::store

@@ -18,8 +18,8 @@ Problem state_unreadable(const Engine& engine, int code);
 /// Overwrites account slots that no committed record names; finishes erasures whose slot is dead and whose
 /// record is not.
 std::expected<void, Problem> recover_accounts(Engine& engine);
-/// Fills engine.buckets. Returns the buckets that have files and no key: their destruction, or their
-/// creation, was cut short.
+/// Fills engine.buckets. Returns the buckets that have files, no key, and nothing in them that could be lost: their
+/// destruction, or their creation, was cut short.
 std::expected<std::vector<BucketId>, Problem> adopt_buckets(Engine& engine, Depth depth);
 
 }  // namespace lethe::store

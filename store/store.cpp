@@ -118,12 +118,15 @@ std::vector<Bucket> Store::buckets() const { return impl_->buckets.list(BucketTa
 
 std::vector<BucketId> Store::quarantined() const {
     std::vector<BucketId> out;
-    for (const auto& bucket : quarantined_spans()) out.push_back(bucket.id);
+    for (const auto& found : quarantined_spans()) out.push_back(found.bucket.id);
     return out;
 }
 
-std::vector<Bucket> Store::quarantined_spans() const {
-    return impl_->buckets.list(BucketTable::State::quarantined);
+std::vector<Quarantined> Store::quarantined_spans() const {
+    std::vector<Quarantined> out;
+    for (const auto& bucket : impl_->buckets.list(BucketTable::State::quarantined)) out.push_back({bucket, false});
+    for (const auto& bucket : impl_->buckets.list(BucketTable::State::keyless)) out.push_back({bucket, true});
+    return out;
 }
 
 const std::vector<BucketId>& Store::orphans() const { return impl_->orphans; }

@@ -112,6 +112,11 @@ struct Bucket {
     BucketId id;
     BucketSpan span;
 };
+/// Not served, and left alone until destroy_bucket().
+struct Quarantined {
+    Bucket bucket;
+    bool without_key = false;  ///< the keyring has no slot of it
+};
 struct LogUsage {
     std::uint64_t entries = 0, bytes = 0;
 };
@@ -188,10 +193,12 @@ public:
     std::vector<Bucket> buckets() const;                         ///< alive ones, by class and number
     std::vector<BucketId> quarantined() const;
     /// The same with what their keyring slots promise, so that a deadline is kept for them too (destroy_bucket works on
-    /// them). A bucket whose slot is damaged has deadline 0: nobody can read it any more.
-    std::vector<Bucket> quarantined_spans() const;
-    /// Files that open() found without a key: destructions that a crash cut short, or what came from elsewhere. They are being removed;
-    /// destroy_bucket() on one tells when it is gone, or tries again.
+    /// them). Without a slot that opens, what their public rows say; if those cannot be read either, deadline 0.
+    /// A sound file with data and without a slot is a destruction that a crash cut short if its deadline has passed (almost always; FORMAT.md),
+    /// and else a sign that the keyring was cut, damaged or exchanged. The store knows no time, so it does not decide.
+    std::vector<Quarantined> quarantined_spans() const;
+    /// Other files that open() found without a key: a creation or destruction that a crash cut short, or what came from elsewhere. They are
+    /// being removed; destroy_bucket() on one tells when it is gone, or tries again.
     const std::vector<BucketId>& orphans() const;
     std::uint32_t next_bucket_number(ClassId cls) const;         ///< above every number ever used, destroyed ones included
     /// The number must be above every one used before (ErrorKind::exists).

@@ -7,7 +7,8 @@ import shutil
 import unittest
 
 from base import audit
-from lethe_test import Server, WireCase
+from lethe_test import Server, WireCase, archive
+from lmdb_pages import PAGE as SLOT
 
 
 class Removed(WireCase):
@@ -96,6 +97,37 @@ class Removed(WireCase):
         self.assertEqual({"log"}, self.places())
         self.server.start()
         self.assertEqual(0, self.status(expect=0)["alarms"])
+
+    def test_a_buckets_key(self):
+        """Nobody destroyed it: nothing goes before its time, and with the right keyring everything is back."""
+        self.server.start()
+        alice, bob = self.accounts(2)
+        writer = self.session(alice, "w").enable_sm()
+        writer.sends(f"<message to='{bob.jid}' type='chat' id='kept'><body>kept</body></message>")
+        writer.all_acked()
+        writer.leaves()
+        self.server.stop()
+        keyring = self.server.data / "keyring"
+        whole = keyring.read_bytes()
+        blocks = [whole[at:at + SLOT] for at in range(0, len(whole), SLOT)]
+        keyring.write_bytes(b"".join(bytes(SLOT) if block[0] == 2 else block for block in blocks))
+        report = audit(self.server.data, self.server.config_dir / "policy.toml")
+        robbed = sorted((self.server.data / "buckets").glob("*/*.mdb"))
+        said = {f["place"]: f["what"] for f in report["findings"]}
+        for file in robbed:
+            self.assertIn("its deadline is still to come, but the keyring has no key of it", said[str(file.relative_to(self.server.data))])
+        self.assertEqual(len(robbed), len(said))
+        self.server.start()
+        status = self.status(expect=1)
+        self.assertEqual([len(robbed)] * 2, [status["quarantined"], status["alarms"]])
+        self.server.stop()
+        self.assertIn(" sweep_alarm problem=bucket_without_key class=archive bucket=1\n", self.log())
+        self.assertIn("bucket_without_key", self.alarms())
+        self.assertEqual(robbed, [file for file in sorted((self.server.data / "buckets").glob("*/*.mdb")) if file in robbed])
+        keyring.write_bytes(whole)
+        self.server.start()
+        self.assertEqual(0, self.status(expect=0)["alarms"])
+        self.assertEqual(["kept"], [e.message.get("id") for e in archive.everything(self.session(bob, "r"))])
 
     def test_a_directory_that_no_server_has_used_lacks_nothing(self):
         server = Server(policy=self.policy)

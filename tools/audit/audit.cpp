@@ -75,7 +75,7 @@ public:
         for (const auto& entry : tree_.entries) look_at(entry);
         half_made_buckets();
         for (const auto& bucket : buckets_) check_span(bucket, policy_, now_, swept_, report_.findings);
-        if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, report_.findings);
+        if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, now_, report_.findings);
         ledger_end();
         summary();
         return std::move(report_);

@@ -19,6 +19,7 @@ namespace {
 
 const std::string who_put = "find out who put it there; stop the server, move the file away, and start again";
 const std::string next_start = "the next start of the server removes it";
+const std::string whole_keyring = "stop the server, and put the newest whole keyring back";
 
 std::string what_is(Odd odd) {
     switch (odd) {
@@ -169,9 +170,16 @@ void check_swept(std::string_view cls, const std::string& place, const store::Bu
 
 namespace {
 
+/// Whether it lost its key before its time. What a crash in the middle of its destruction leaves is past its deadline, or has no rows.
+bool robbed(const BucketSeen& bucket, Present now) {
+    const auto& tables = bucket.inside.tables;
+    const bool data = std::ranges::any_of(tables, [](const TableSeen& t) { return t.known && t.rows > 0 && t.name != "info"; });
+    return bucket.inside.state == EnvironmentSeen::State::whole && bucket.info && data && bucket.info->span.deadline > now.to;
+}
+
 class Keys {
 public:
-    Keys(const KeyringSeen& keyring, Findings& findings) : findings_(findings) {
+    Keys(const KeyringSeen& keyring, Present now, Findings& findings) : findings_(findings), keyring_(keyring), now_(now) {
         for (const auto& slot : keyring.taken) {
             slots_.emplace(slot.slot.index, &slot);
             auto& owners = slot.part == Part::bucket ? buckets_ : accounts_;
@@ -185,7 +193,10 @@ public:
             const BucketId id{bucket.entry->cls, bucket.entry->number};
             const auto owner = format::owner_of(id);
             files.insert(owner);
-            if (!buckets_.contains(owner))
+            if (!buckets_.contains(owner) && robbed(bucket, now_))
+                findings_.add({Check::keys, bucket.entry->path, "", "holds data, and its deadline is still to come, but the keyring has no key of it: it is cut short or damaged, or an older copy",
+                               whole_keyring + "; until its deadline the server leaves the file alone"});
+            else if (!buckets_.contains(owner))
                 findings_.add({Check::keys, bucket.entry->path, "", "is the file of a bucket that was destroyed, or never was: it has no key",
                                next_start + "; find out who put it there"});
             if (!state || state->inside.state != EnvironmentSeen::State::whole) continue;
@@ -211,7 +222,7 @@ public:
                 named.insert(account.slot.index);
             else
                 findings_.add({Check::keys, "state.mdb", "table accounts, key " + crypto::to_hex(account.owner), "names a key that is not in the keyring",
-                               "the next start of the server deletes what cannot be read any more"});
+                               keyring_.held(account.slot) ? "the next start of the server deletes what cannot be read any more" : whole_keyring + "; without it the server does not start"});
         }
         for (const auto& [owner, slot] : accounts_)
             if (!named.contains(slot->slot.index))
@@ -230,15 +241,17 @@ private:
     }
 
     Findings& findings_;
+    const KeyringSeen& keyring_;
+    Present now_;
     std::map<std::uint32_t, const SlotSeen*> slots_;
     Owners buckets_, accounts_;
 };
 
 }  // namespace
 
-void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Findings& findings) {
+void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Present now, Findings& findings) {
     if (!keyring.read) return;
-    Keys keys(keyring, findings);
+    Keys keys(keyring, now, findings);
     keys.buckets(buckets, state);
     if (state && state->inside.state == EnvironmentSeen::State::whole) keys.accounts(*state);
 }

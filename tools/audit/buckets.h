@@ -34,6 +34,6 @@ void check_span(const BucketSeen& bucket, const retention::Policy& policy, Prese
 /// Something that was to be gone by what the ledger says of its class.
 void check_swept(std::string_view cls, const std::string& place, const store::BucketSpan& span, const SweptTo& swept, Findings& findings);
 /// Buckets against keys, accounts against keys, numbers against the highest ever used. Nothing if the keyring could not be read.
-void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Findings& findings);
+void check_keys(const StateSeen* state, const std::vector<BucketSeen>& buckets, const KeyringSeen& keyring, Present now, Findings& findings);
 
 }  // namespace lethe::audit

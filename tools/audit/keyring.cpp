@@ -102,6 +102,8 @@ private:
 
     void slot(const Block& block, std::uint32_t index) {
         const auto detail = "slot " + std::to_string(index);
+        seen_.generations.resize(index + 1);  // holes are of generation 0
+        seen_.generations[index] = number_at(block, format::slot_generation);
         if (const auto wrong = fault(block); !wrong.empty()) {
             add(detail, std::string(wrong), start_over);
             return;

@@ -15,8 +15,13 @@ struct SlotSeen {
 };
 struct KeyringSeen {
     std::vector<SlotSeen> taken;  ///< accounts' and buckets', in order
+    std::vector<std::uint32_t> generations;  ///< of every slot by index, free ones too; the head's is 0
     std::uint64_t slots = 0;      ///< all of them, free ones too
     bool read = false;            ///< its head is that of a keyring of this version
+    /// Whether the file ever came to hold this use of the slot (store::Keyring::held).
+    bool held(const store::format::SlotRef& slot) const {
+        return slot.index < generations.size() && generations[slot.index] >= slot.generation;
+    }
 };
 
 /// Findings: a damaged head, slots of no known form, an end inside a slot.

@@ -5,6 +5,8 @@
 #include <map>
 #include <random>
 
+#include "crypto/primitives.h"
+#include "store/format.h"
 #include "tests/unit/retention/world.h"
 
 using namespace lethe;
@@ -158,6 +160,52 @@ TEST_SUITE("retention/buckets in trouble") {
         CHECK(w.sweep() == 1);
         w.wait_for([&] { return !fs::exists(w.file(damaged)); });
         CHECK(w.readable() == std::vector{sound});
+    }
+
+    TEST_CASE("a bucket with data and without a key is said and left alone before its deadline; after it, it goes silently") {
+        World w(keeps("24h"));
+        const BucketId robbed = w.make();
+        store::Batch batch;
+        batch.put_header(robbed, {}, 1, crypto::SealedAccess::make(Bytes(64, 7)));
+        w.store->write(std::move(batch), {});
+        w.settle();
+        w.stop();
+        fs::resize_file(w.data() / "keyring", store::format::block_size);
+        SUBCASE("before its deadline") {
+            w.start(keeps("24h"));
+            CHECK(w.alarmed(Alarm::bucket_without_key, robbed));
+            CHECK(w.alarms.size() == 1);
+            CHECK(w.readable().empty());
+            CHECK(w.buckets->next_deadline() == some_hour + day);
+            w.clock.time = some_hour + day - 1;
+            CHECK(w.sweep() == 0);
+            w.settle();
+            CHECK(fs::exists(w.file(robbed)));
+            CHECK(w.buckets->swept_to(ClassId::archive) == w.clock.time);
+            w.clock.time = some_hour + day;
+            CHECK(w.buckets->swept_to(ClassId::archive) < w.clock.time);
+            CHECK(w.sweep() == 1);
+            w.wait_for([&] { return !fs::exists(w.file(robbed)); });
+        }
+        const auto vanishes = [&] {
+            CHECK(w.alarms.empty());
+            CHECK(w.buckets->next_deadline() <= w.clock.time);
+            CHECK(w.buckets->swept_to(ClassId::archive) < w.clock.time);
+            CHECK(w.sweep() == 0);
+            w.wait_for([&] { return !fs::exists(w.file(robbed)); });
+            w.wait_for([&] { return w.buckets->swept_to(ClassId::archive) == w.clock.time; });
+            CHECK(w.buckets->next_deadline() == store::no_deadline);
+        };
+        SUBCASE("after it") {
+            w.clock.time = some_hour + day;
+            w.start(keeps("24h"));
+            vanishes();
+        }
+        SUBCASE("after the one that a tighter policy leaves") {
+            w.clock.time = some_hour + 3 * hour;
+            w.start(keeps("1h"));
+            vanishes();
+        }
     }
 }
 

@@ -301,7 +301,7 @@ TEST_SUITE("retention/what may be signed") {
     TEST_CASE("what a message sets off is no alarm of the ledger") {
         CHECK_FALSE(ledger_alarm(Buckets::Alarm::create_failed));
         for (const auto alarm : {Buckets::Alarm::key_not_destroyed, Buckets::Alarm::file_not_removed, Buckets::Alarm::bucket_unreadable,
-                                 Buckets::Alarm::deadline_not_recorded})
+                                 Buckets::Alarm::bucket_without_key, Buckets::Alarm::deadline_not_recorded})
             CHECK(ledger_alarm(alarm).has_value());
     }
 

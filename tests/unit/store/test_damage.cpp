@@ -67,7 +67,7 @@ TEST_SUITE("store/damage") {
         const auto store = open(dir.data());
         CHECK(store->quarantined() == std::vector{archive_1});
         REQUIRE(store->quarantined_spans().size() == 1);
-        CHECK(store->quarantined_spans()[0].span == day);
+        CHECK(store->quarantined_spans()[0].bucket.span == day);
         CHECK(store->buckets().size() == 1);
         CHECK(store->bucket_key(archive_1).error().kind == ErrorKind::not_found);
         CHECK(store->entries(archive_1, prefix(9), 1, 0, 9).error().kind == ErrorKind::not_found);
@@ -82,18 +82,65 @@ TEST_SUITE("store/damage") {
         check_second_bucket(*store);
     }
 
-    TEST_CASE("a bucket whose slot does not open is quarantined and long overdue") {
+    TEST_CASE("a bucket whose slot does not open is quarantined until the deadline in its file, if that can be read") {
         const TemporaryDirectory dir;
         fill(dir);
         auto keyring = contents(dir.data() / "keyring");
         keyring[2 * format::block_size + format::slot_sealed] =
             static_cast<char>(keyring[2 * format::block_size + format::slot_sealed] ^ 1);
         overwrite(dir.data() / "keyring", keyring);
+        BucketSpan expected = day;
+        SUBCASE("a sound file") {}
+        SUBCASE("a damaged one") {
+            overwrite(dir.data() / "buckets/archive/1.mdb", std::string(20'000, '\x5a'));
+            expected = {0, 0, 0};
+        }
         const auto store = open(dir.data());
         REQUIRE(store->quarantined_spans().size() == 1);
-        CHECK(store->quarantined_spans()[0].id == archive_1);
-        CHECK(store->quarantined_spans()[0].span.deadline == 0);
+        CHECK(store->quarantined_spans()[0].bucket.id == archive_1);
+        CHECK(store->quarantined_spans()[0].bucket.span == expected);
+        CHECK(!store->quarantined_spans()[0].without_key);
         check_second_bucket(*store);
+    }
+
+    TEST_CASE("a bucket with data that lost its slot is left alone, comes back with the slot, and can be destroyed") {
+        const TemporaryDirectory dir;
+        fill(dir);
+        const auto whole = contents(dir.data() / "keyring");
+        const auto file = dir.data() / "buckets/archive/1.mdb";
+        auto robbed = whole;
+        SUBCASE("to zeros") { robbed.replace(2 * format::block_size, format::block_size, format::block_size, '\0'); }
+        SUBCASE("to noise") { robbed[2 * format::block_size] = '\x5a'; }
+        SUBCASE("to the cut end of the file") {
+            // The other bucket's slot is the last one: both go.
+            robbed.resize(2 * format::block_size);
+            fs::resize_file(dir.data() / "keyring", robbed.size());
+        }
+        overwrite(dir.data() / "keyring", robbed);
+        {
+            const auto store = open(dir.data());
+            const auto found = store->quarantined_spans();
+            REQUIRE(!found.empty());
+            CHECK(found[0].bucket.id == archive_1);
+            CHECK(found[0].bucket.span == day);
+            CHECK(found[0].without_key);
+            CHECK(store->quarantined().size() == found.size());
+            CHECK(store->orphans().empty());
+            CHECK(store->bucket_key(archive_1).error().kind == ErrorKind::not_found);
+            CHECK(store->next_bucket_number(ClassId::archive) == 3);
+        }
+        CHECK(fs::exists(file));
+        overwrite(dir.data() / "keyring", whole);
+        {
+            const auto store = open(dir.data());
+            CHECK(store->quarantined().empty());
+            CHECK(store->usage(archive_1, prefix(9))->entries == 40);
+            check_second_bucket(*store);
+        }
+        overwrite(dir.data() / "keyring", robbed);
+        const auto store = open(dir.data());
+        CHECK(succeeds([&](Completion done) { store->destroy_bucket(archive_1, {}, std::move(done)); }));
+        CHECK(!fs::exists(file));
     }
 
     TEST_CASE("an account whose slot does not open is reported damaged, not gone, and can be erased") {

@@ -91,6 +91,24 @@ TEST_SUITE("store/open") {
         CHECK(has(problem_of(dir.data()), dir.data().string() + " holds no state.mdb"));
     }
 
+    TEST_CASE("a keyring in which an account's slot was never in its use deletes nobody") {
+        const TemporaryDirectory dir;
+        fill(dir);
+        const auto path = dir.data() / "keyring";
+        auto older = contents(path);
+        REQUIRE(succeeds([&](Completion done) { open(dir.data())->erase_account(account_id(1), std::move(done)); }));
+        REQUIRE(make_account(*open(dir.data()), 2, 21, "in the same slot, once more"));
+        const auto whole = contents(path);
+        REQUIRE(whole.size() == older.size());
+        SUBCASE("an older copy") {}
+        SUBCASE("zeros") { older = contents(path).replace(format::block_size, format::block_size, format::block_size, '\0'); }
+        overwrite(path, older);
+        CHECK(has(problem_of(dir.data()), path.string() + " is cut short or damaged, or is an older copy"));
+        CHECK(contents(path) == older);
+        overwrite(path, whole);
+        CHECK(open(dir.data())->account(account_id(2)).value().has_value());
+    }
+
     TEST_CASE("a keyring that lost its end, or an older copy of it, deletes nobody") {
         const TemporaryDirectory dir;
         fill(dir);
@@ -107,7 +125,7 @@ TEST_SUITE("store/open") {
             CHECK(has(
                 problem_of(dir.data()),
                 path.string() +
-                    " is cut short, or is an older copy: the key of an account lies behind its end; put"));
+                    " is cut short or damaged, or is an older copy: it never held the key of an account; put"));
             CHECK(contents(path) == cut);
         }
         overwrite(path, whole);
