@@ -58,7 +58,7 @@ constexpr std::array table{
     EVENT(letterbox_full, "a message for an absent account was refused", who,
           FieldSpec{peer, "peer", "its sender"}, FieldSpec{word, "limit", "which limit"}),
     EVENT(certificate_reloaded, "a new certificate is in use"),
-    EVENT(certificate_problem, "a certificate or its key cannot be used", FieldSpec{word, "problem", "what"},
+    EVENT(certificate_problem, "a certificate or its key cannot be used, or clients will not accept it", FieldSpec{word, "problem", "refused, other_name, expires_soon or expired"},
           FieldSpec{count, "code", "the TLS library's error number"}),
     EVENT(sealed_row_unreadable, "a sealed row does not open and is skipped", who,
           FieldSpec{word, "table", "the table or class it lies in"}, FieldSpec{count, "rows", "how many"}),

@@ -176,7 +176,8 @@ const Pair pairs[] = {
     {"a bucket could not be made, read, shortened or destroyed", "ein Eimer konnte nicht angelegt, gelesen, gekürzt oder zerstört werden"},
     {"a message for an absent account was refused", "eine Nachricht für einen Abwesenden wurde abgelehnt"},
     {"a new certificate is in use", "ein neues Zertifikat ist in Gebrauch"},
-    {"a certificate or its key cannot be used", "ein Zertifikat oder sein Schlüssel ist nicht brauchbar"},
+    {"a certificate or its key cannot be used, or clients will not accept it", "ein Zertifikat oder sein Schlüssel ist nicht brauchbar, oder Clients werden es nicht annehmen"},
+    {"refused, other_name, expires_soon or expired", "refused (abgelehnt), other_name (anderer Name), expires_soon (läuft bald ab) oder expired (abgelaufen)"},
     {"a sealed row does not open and is skipped", "eine verschlossene Zeile öffnet sich nicht und wird übergangen"},
 };
 

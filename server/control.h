@@ -12,7 +12,7 @@
 
 namespace lethe::server {
 
-/// What the last SIGHUP asked for and did not get, each as a sentence with the remedy; empty: nothing is wrong.
+/// What the last SIGHUP asked for and did not get, or what is wrong with the certificate it got, each as a sentence with the remedy; empty: nothing is wrong.
 struct ReloadTrouble {
     std::string policy, certificate;
 };

@@ -14,6 +14,7 @@
 #include "retention/promises.h"
 #include "server/admin/control_server.h"
 #include "server/admin/node_key_source.h"
+#include "server/certificate_watch.h"
 #include "server/control.h"
 #include "server/core/core.h"
 #include "server/feature/all.h"
@@ -67,6 +68,7 @@ struct Server::Impl {
     std::vector<std::unique_ptr<net::Listener>> listeners;
     std::unique_ptr<stream::Connections> connections;
     std::unique_ptr<http::Server> web;
+    std::unique_ptr<CertificateWatch> certificate;
     std::string files_refused, certificate_refused;  ///< at the last SIGHUP
     asio::steady_timer last_words{io};
     asio::signal_set signals{io};
@@ -186,7 +188,7 @@ void Server::Impl::build_core() {
 }
 
 ReloadTrouble Server::Impl::trouble() const {
-    ReloadTrouble out{.policy = files_refused, .certificate = certificate_refused};
+    ReloadTrouble out{.policy = files_refused, .certificate = certificate_refused.empty() && certificate ? certificate->trouble() : certificate_refused};
     if (!out.policy.empty()) return out;
     if (policies->trouble() == PolicyService::Trouble::file)
         out.policy = "was refused, and the policy before it stays in force; run lethectl policy check " + config.policy_file + ", then send SIGHUP again";
@@ -240,6 +242,8 @@ std::expected<void, std::string> Server::Impl::listen(const std::vector<admin::C
 std::expected<void, std::string> Server::Impl::open_network() {
     auto tls = net::TlsContext::load(tls_options(config, "xmpp-client")), web_tls = net::TlsContext::load(tls_options(config, "http/1.1"));
     if (!tls || !web_tls) return std::unexpected(tls ? web_tls.error() : tls.error());
+    certificate = std::make_unique<CertificateWatch>(io, clock, *log, config.domain, config.tls.certificate);
+    certificate->use(**tls);
     clients = std::make_unique<stream::ClientService>(stream::ClientService{*core, *authenticator, std::move(*tls), caps(),
         std::make_shared<stream::RegistrationLimits>(stream::RegistrationLimits::Limits{config.limits.registrations_per_network, config.limits.registrations})});
     connections = std::make_unique<stream::Connections>(*clients);
@@ -266,7 +270,8 @@ void Server::Impl::reload() {
         log->write(retention::Event::policy_problem);
     auto tls = net::TlsContext::load(tls_options(config, "xmpp-client")), web_tls = net::TlsContext::load(tls_options(config, "http/1.1"));
     certificate_refused = !tls ? tls.error() : !web_tls ? web_tls.error() : "";
-    if (!certificate_refused.empty()) return log->write(retention::Event::certificate_problem);
+    if (!certificate_refused.empty()) return log->write(retention::Event::certificate_problem, {retention::Word("refused")});
+    certificate->use(**tls);
     clients->tls = std::move(*tls);
     web->use(std::move(*web_tls));
     log->write(retention::Event::certificate_reloaded);
@@ -287,6 +292,7 @@ void Server::Impl::stop() {
     notify_service_manager("STOPPING=1");
     sweeper->stop();
     policies->stop();
+    certificate->stop();
     for (auto& listener : listeners) listener->stop();
     control_server->stop();
     connections->stop();

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import subprocess
 import tomllib
 
 from lethe_test import archive, ledger, main
@@ -249,6 +250,33 @@ class Restart(PolicyCase):
         self.sighup()
         self.assertEqual("good", self.alarm("certificate", certificate)["policy_file"])
         certificate.write_text(good)
+        self.sighup()
+        self.no_alarm()
+
+    def test_a_certificate_of_another_name_or_near_its_end_is_an_alarm_and_serves(self):
+        tls = self.server.config_dir / "tls"
+        kept = {file: file.read_text() for file in tls.iterdir()}
+
+        def issue(name, days):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), "-subj", f"/CN={name}",
+                            "-addext", f"subjectAltName=DNS:{name}", "-keyout", tls / "key.pem", "-out", tls / "cert.pem"], check=True, capture_output=True)
+
+        issue("other.example", 90)
+        self.sighup()
+        self.alarm("certificate", tls / "cert.pem", f"is not for {self.server.domain}", "SIGHUP")
+        self.session(self.accounts(1)[0], "served")
+        self.server.restart()
+        self.alarm("certificate", f"is not for {self.server.domain}")
+        self.assertIn(" certificate_problem problem=other_name", self.server.stderr())
+        issue(self.server.domain, 13)
+        self.sighup()
+        until(lambda: " certificate_problem problem=expires_soon" in self.server.stderr(), "a line in the log")
+        self.alarm("certificate", "expires on 20", "renew")
+        issue(self.server.domain, 15)
+        self.sighup()
+        self.no_alarm()
+        for file, text in kept.items():
+            file.write_text(text)
         self.sighup()
         self.no_alarm()
 

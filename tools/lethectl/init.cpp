@@ -165,8 +165,8 @@ void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase, cons
     result("data           " + plan.data.string());
     result("ledger key     " + ledger_key + "  (publish it: see lethectl ledger --help)");
     message(
-        "the certificate is self-signed, so clients will ask whether to trust it; put a real one in its "
-        "place when you have one");
+        "the certificate is self-signed, so clients will ask whether to trust it; put a real one that names " + plan.domain +
+        " in its place when you have one");
     message(
         "keep a copy of the node key apart from copies of the data: without it nothing stored can be opened");
     if (passphrase)
