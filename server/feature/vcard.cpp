@@ -173,9 +173,17 @@ void presence_sent(core::Core& core, const std::shared_ptr<core::Session>& sessi
     update.add("photo").add_text(hash);
 }
 
+/// XEP-0084 section 4.2: a client publishes an image first, which may take the place of the one before, and then says that it is the avatar. In
+/// between nothing has changed that contacts should hear of.
+bool awaits_metadata(const NodeEdit& view, const std::string& shown) {
+    const auto* data = view.nodes().find(data_node);
+    return !shown.empty() && data && !data->items.empty() && !data->find(shown);
+}
+
 void nodes_changed(core::Core& core, const std::shared_ptr<core::Account>& account, const std::set<std::string>& nodes) {
     if (!nodes.contains(data_node) && !nodes.contains(metadata_node)) return;
     const auto before = photo_of(core, account);
+    if (!nodes.contains(metadata_node) && awaits_metadata(NodeEdit(core, account), before)) return;
     account->photo.reset();
     if (photo_of(core, account) == before) return;
     const auto sessions = account->sessions;

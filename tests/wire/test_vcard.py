@@ -5,7 +5,7 @@ import base64
 import hashlib
 
 from lethe_test import WireCase, main
-from lethe_test.pubsub import configure, events_in, item, items, items_of, publish, wants
+from lethe_test.pubsub import as_owner, configure, events_in, item, items, items_of, publish, wants
 
 VCARD = "vcard-temp"
 UPDATE = "vcard-temp:x:update"
@@ -113,8 +113,7 @@ class VCards(WireCase):
         self.befriend(owner, friend)
         for number in range(2):
             publish_avatar(owner, IMAGES[number])
-            seen = [self.photo_in(p) for p in friend.collect() if p.name == "presence"]
-            self.assertEqual(IDS[number], seen[-1])
+            self.assertEqual([IDS[number]], [self.photo_in(p) for p in friend.collect() if p.name == "presence"])
             owner.collect()
         owner.asks_ok(set_card("<FN>no photo</FN>"))
         self.assertEqual([""], [self.photo_in(p) for p in friend.collect() if p.name == "presence"])
@@ -167,6 +166,18 @@ class VCards(WireCase):
             self.assertEqual("item-not-found", self.card(owner), wrong)
             owner.asks_ok(set_card(photo(IMAGES[0])))
             self.assertEqual((None, IMAGES[0]), self.card(owner), wrong)
+
+    def test_an_image_that_no_metadata_names_changes_nothing_that_contacts_hear(self):
+        owner, friend = (self.online(a, "r") for a in self.accounts(2))
+        self.befriend(owner, friend)
+        publish_avatar(owner, IMAGES[0])
+        owner.collect(), friend.collect()
+        owner.asks_ok(publish(DATA, item(IDS[1], f"<data xmlns='{DATA}'>{base64.b64encode(IMAGES[1]).decode()}</data>")))
+        owner.sends("<presence><status>x</status></presence>"), owner.collect()
+        self.assertEqual([IDS[0]], [self.photo_in(p) for p in friend.collect() if p.name == "presence"])
+        self.assertIn(self.card(friend, owner.jid), ((None, IMAGES[0]), "service-unavailable"))
+        owner.asks_ok(as_owner("purge", DATA))
+        self.assertEqual([""], [self.photo_in(p) for p in friend.collect() if p.name == "presence"])
 
     def test_directed_presence_carries_it_too(self):
         owner, other = (self.online(a, "r") for a in self.accounts(2))
