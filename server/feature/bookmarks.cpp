@@ -9,6 +9,7 @@
 #include "server/feature/all.h"
 #include "server/feature/node_events.h"
 #include "server/feature/node_forms.h"
+#include "server/xml/attributes.h"
 #include "server/xmpp/boolean.h"
 #include "server/xmpp/ns.h"
 
@@ -27,13 +28,20 @@ xml::Document payload_of(const NodeEdit& view, const std::string& node, const co
     return payload ? xml::parse(*payload) : xml::Document();
 }
 
-/// What both forms can say of a room, and what only the older one can: elements that clients invented. XEP-0402 keeps those among its
+/// What both forms can say of a room, and what only the older one can: elements and attributes that clients invented. XEP-0402 keeps those among its
 /// extensions, in a <conference xmlns='storage:bookmarks'/> of their own, which is `more`.
 struct Room {
     std::string name, nick, password, more;
     bool autojoin = false;
     friend bool operator==(const Room&, const Room&) = default;
 };
+
+/// A <conference/>'s attributes but for those that the specifications give it.
+std::map<std::string, std::string> invented_attributes(const xml::Element& conference) {
+    auto out = xml::attributes(conference);
+    for (const auto* own : {"jid", "name", "autojoin"}) out.erase(own);
+    return out;
+}
 
 std::string read_more(const xml::Element& conference) {
     if (conference.ns() == ns::bookmarks) {
@@ -42,16 +50,19 @@ std::string read_more(const xml::Element& conference) {
     }
     xml::Document kept("conference", ns::bookmarks_storage);
     auto root = kept.root();
+    const auto invented = invented_attributes(conference);
+    for (const auto& [name, value] : invented) root.set_attr(name.c_str(), value);
     for (const auto child : conference.children())
         if (child.ns() != conference.ns() || (child.name() != "nick" && child.name() != "password")) root.add_copy(child);
-    return root.has_child_elements() ? payload_text(root) : std::string();
+    return root.has_child_elements() || !invented.empty() ? payload_text(root) : std::string();
 }
 
 void write_more(xml::Element conference, const std::string& more) {
     const auto document = more.empty() ? xml::Document() : xml::parse(more);
     if (conference.ns() != ns::bookmarks) {
-        if (document.root())
-            for (const auto child : document.root().children()) conference.add_copy(child);
+        if (!document.root()) return;
+        for (const auto& [name, value] : invented_attributes(document.root())) conference.set_attr(name.c_str(), value);
+        for (const auto child : document.root().children()) conference.add_copy(child);
         return;
     }
     auto extensions = conference.child("extensions");

@@ -170,6 +170,25 @@ class Bookmarks(WireCase):
         payload = items_of(client.asks_ok(items(NEW)))[0][1]
         self.assertEqual(["{urn:new}mine"], [child.tag for child in payload.find(f"{{{NEW}}}extensions")])
 
+    def test_attributes_that_older_clients_invented_come_back_too(self):
+        client = self.session(self.account(), "r")
+        wants(client, NEW)
+        invented = "<conference jid='a@rooms.example' name='A' zoom='2' minimize='true'><nick>Al</nick></conference>"
+        client.asks_ok(private_set(storage(invented)))
+        client.collect()
+
+        def read():
+            shown = (client.asks_ok(private_get(f"<storage xmlns='{OLD}'/>")).child("query", PRIVATE)[0], items_of(client.asks_ok(items(OLD)))[0][1])
+            return [dict(c.attrib) for s in shown for c in s]
+        self.assertEqual([{"jid": "a@rooms.example", "name": "A", "minimize": "true", "zoom": "2"}] * 2, read())
+        client.asks_ok(private_set(storage(invented.replace("zoom='2' minimize='true'", "minimize='true' zoom='2'"))))
+        self.assertEqual([], events_in(client.collect()), "nothing has changed")
+        # What stands among the extensions cannot say what room this is.
+        client.asks_ok(publish(NEW, item("a@rooms.example", conference("B", inner=f"<extensions><conference xmlns='{OLD}' jid='x' name='y' zoom='3'/></extensions>"))))
+        self.assertEqual([{"jid": "a@rooms.example", "name": "B", "autojoin": "true", "zoom": "3"}] * 2, read())
+        client.asks_ok(private_set(storage("<conference jid='a@rooms.example' name='B'/>")))
+        self.assertEqual([{"jid": "a@rooms.example", "name": "B"}] * 2, read())
+
     def test_every_session_is_told_in_the_form_it_knows_of_what_changed_only(self):
         account = self.account()
         modern, elderly = self.session(account, "modern"), self.session(account, "elderly")
