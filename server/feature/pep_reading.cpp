@@ -82,7 +82,7 @@ std::expected<Page, xmpp::StanzaError> page_of(const Node& node, std::vector<std
     // Too much for one answer: the oldest of it, as if the client had asked for that many; without XEP-0059 the newest.
     const bool from_front = page.paged && !rsm->before;
     std::size_t bytes = 0;
-    const auto fits = [&](std::size_t i) { return (bytes += node.items[i].bytes) <= answer_bytes; };
+    const auto fits = [&](std::size_t i) { return (bytes += node.items[i].id.size() + node.items[i].bytes) <= answer_bytes; };
     if (from_front) {
         auto it = begin;
         while (it != end && (fits(*it) || it == begin)) ++it;

@@ -86,6 +86,16 @@ class Publishing(WireCase):
         self.assertEqual([], page("<max>0</max>"))
         self.assert_refused(client.asks(items("n", rsm="<set xmlns='http://jabber.org/protocol/rsm'><after>x</after></set>")), "item-not-found")
 
+    def test_a_page_counts_the_ids_of_its_items_too(self):
+        client = self.owner()
+        ids = [f"{n:03}" + "x" * 2990 for n in range(380)]
+        for at in range(0, len(ids), 76):
+            client.asks_ok(publish("n", *(item(i, note("y")) for i in ids[at:at + 76]), max_items="max"))
+        newest = [i for i, _ in items_of(client.asks_ok(items("n")))]
+        self.assertEqual(ids[-len(newest):], newest)
+        self.assertLessEqual(sum(map(len, newest)), 1 << 20)
+        self.assertGreater(len(newest), 300)
+
     def test_retract_purge_and_delete(self):
         client = self.owner()
         client.asks_ok(publish("n", *(item(f"i{n}", note(n)) for n in range(3)), max_items="max"))
