@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/http/connection.h"
 
-#include <asio/co_spawn.hpp>
-
 #include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
 
 namespace lethe::http {
 namespace {
@@ -21,7 +22,7 @@ constexpr seconds closing_time{5};
 
 Connection::Connection(core::Core& core, const Router& router, asio::ip::tcp::socket socket, std::shared_ptr<net::TlsContext> tls)
     : core_(core), router_(router), limits_(core.env.config.limits), stream_(std::move(socket)), tls_(std::move(tls)),
-      parser_({.head_bytes = core.env.config.limits.http_head_bytes}), timer_(core.env.io) {}
+      parser_({.head_bytes = core.env.config.limits.http_head_bytes}), timer_(core.env.io), told_(core.env.io) {}
 
 void Connection::start(std::function<void()> on_end) {
     asio::co_spawn(core_.env.io, run(), [self = shared_from_this(), on_end = std::move(on_end)](std::exception_ptr) {
@@ -44,7 +45,13 @@ void Connection::within(seconds time) {
 void Connection::out_of_time() {
     if (!waits_for_head_ || !parser_.begun()) return stream_.close();
     waits_for_head_ = false;
-    asio::co_spawn(core_.env.io, tell_too_slow(), [self = shared_from_this()](std::exception_ptr) { self->stream_.close(); });
+    telling_ = true;
+    told_.expires_at(steady_clock::time_point::max());
+    asio::co_spawn(core_.env.io, tell_too_slow(), [self = shared_from_this()](std::exception_ptr) {
+        self->stream_.close();
+        self->telling_ = false;
+        self->told_.cancel();
+    });
 }
 
 asio::awaitable<void> Connection::tell_too_slow() {
@@ -65,6 +72,12 @@ asio::awaitable<void> Connection::run() {
         if (!co_await std::move(reading)) break;
         auto answering = answer(served == limits_.http_requests);
         if (!co_await std::move(answering)) break;
+    }
+    if (telling_) {  // the stream takes one write at a time; tell_too_slow() has set the time, and closes
+        asio::error_code ended;
+        auto waiting = told_.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+        co_await std::move(waiting);
+        co_return;
     }
     within(closing_time);
     auto finishing = stream_.finish(discard_limit);

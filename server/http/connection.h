@@ -52,7 +52,8 @@ private:
     std::size_t piece_left_ = 0;   ///< of what must arrive before the time runs out
     bool continue_owed_ = false;   ///< "100 Continue", when the body is asked for
     bool waits_for_head_ = false;
-    asio::steady_timer timer_;
+    bool telling_ = false;  ///< tell_too_slow() is under way beside run(), which may still be reading
+    asio::steady_timer timer_, told_;  ///< told_: cancelled at the end of that
 };
 
 }  // namespace lethe::http
