@@ -166,7 +166,8 @@ bool to_open_account(Passage& p, Account& account) {
 std::shared_ptr<Session> resource_of(const Passage& p, const Account& account) {
     auto* session = account.session(p.to.resource());
     if (!session || session->ended) return nullptr;
-    // A session that still gets its letterbox, or will when it is resumed, must not be overtaken by what is storable.
+    // A session that still gets its letterbox, or will when it is resumed, must not be overtaken by what is storable. One that takes no messages to the
+    // bare JID may never ask for its letterbox: nothing waits for that.
     const bool empties = session->presence && session->presence->priority >= 0 && !session->live;
     return empties && p.keep.letterbox ? nullptr : session->shared_from_this();
 }

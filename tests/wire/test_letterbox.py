@@ -81,6 +81,18 @@ class Opening(LetterboxCase):
         silent.leaves()
         self.assertEqual(["m1"], self.ids(self.opens(bob).at_login))
 
+    def test_what_is_addressed_to_a_session_without_presence_does_not_wait_for_what_came_before(self):
+        alice, bob = self.accounts(2)
+        sender = self.online(alice, "a")
+        sender.sends(f"<message to='{bob.jid}' type='chat' id='old'><body>old</body></message>")
+        sender.collect()
+        receiver = self.session(bob, "b")
+        sender.sends(f"<message to='{receiver.full}' type='chat' id='direct'><body>direct</body></message>")
+        sender.collect()
+        self.assertEqual([("direct", False)], [(m.get("id"), m.child("delay", "urn:xmpp:delay") is not None) for m in receiver.collect() if m.name == "message"])
+        receiver.sends("<presence/>")
+        self.assertEqual([("old", True)], [(m.get("id"), m.child("delay", "urn:xmpp:delay") is not None) for m in receiver.collect() if m.name == "message"])
+
     def test_what_comes_while_it_is_open_is_delivered_live_and_not_again(self):
         sender, bob = self.sender(), self.account()
         self.send(sender, bob.jid, ["m1"])
