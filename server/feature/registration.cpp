@@ -11,6 +11,7 @@
 #include "server/core/async.h"
 #include "server/core/core.h"
 #include "server/feature/all.h"
+#include "server/feature/erasure.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::feature {
@@ -62,28 +63,11 @@ asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Se
         });
 }
 
-void cancel(core::Request& request) {
-    const auto account = request.session->account_ptr();
-    account->leaving = true;
-    request.core.env.operations.erase(
-        account->jid, [&core = request.core, account, responder = request.responder](admin::Outcome outcome) {
-            if (!happened(outcome)) {
-                responder.error({Condition::resource_constraint, outcome.error().text});
-                return core.stay(account);
-            }
-            const auto& jid = account->jid;
-            core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
-            responder.result();
-            core.logs.forget(jid);
-            core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
-        });
-}
-
 void set(core::Request& request) {
     const auto query = request.payload;
     if (query.child("remove", ns::reg)) {
         if (query.first_child().next_sibling()) return request.responder.error({Condition::bad_request, "<remove/> stands alone."});
-        return cancel(request);
+        return erase_own_account(request);
     }
     const auto username = xmpp::BareJid::parse(query.child("username", ns::reg).text() + "@" + request.core.domain.domain());
     auto text = query.child("password", ns::reg).text();
@@ -108,6 +92,23 @@ void set(core::Request& request) {
 }
 
 }  // namespace
+
+void erase_own_account(core::Request& request, std::function<void(xml::Element)> fill) {
+    const auto account = request.session->account_ptr();
+    account->leaving = true;
+    request.core.env.operations.erase(
+        account->jid, [&core = request.core, account, responder = request.responder, fill = std::move(fill)](admin::Outcome outcome) {
+            if (!happened(outcome)) {
+                responder.error({Condition::resource_constraint, outcome.error().text});
+                return core.stay(account);
+            }
+            const auto& jid = account->jid;
+            core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
+            responder.result(fill);
+            core.logs.forget(jid);
+            core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
+        });
+}
 
 core::Feature registration() {
     return {.name = "registration",

@@ -19,7 +19,7 @@ class ChoiceCase(WireCase):
 
     def node(self, client, to=None):
         answer = client.asks_ok(f"<iq type='get' to='{self.at(client, to)}'><query xmlns='{ITEMS}' node='{COMMANDS}'/></iq>")
-        (item,) = answer.child("query", ITEMS)
+        (item,) = [item for item in answer.child("query", ITEMS) if item.get("node") == RETENTION]
         self.assertEqual(self.at(client, to), item.get("jid"))
         return item.get("node")
 
@@ -167,7 +167,7 @@ class NothingToChoose(ChoiceCase):
     def test_without_published_choices_there_is_no_command(self):
         client = self.session(self.account())
         answer = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{ITEMS}' node='{COMMANDS}'/></iq>")
-        self.assertEqual(0, len(answer.child("query", ITEMS)))
+        self.assertNotIn(RETENTION, [item.get("node") for item in answer.child("query", ITEMS)])
         self.assert_error(client.asks(command_iq(self.server.domain, RETENTION, "execute")), "item-not-found")
 
 
