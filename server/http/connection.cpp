@@ -73,6 +73,7 @@ asio::awaitable<void> Connection::run() {
         auto answering = answer(served == limits_.http_requests);
         if (!co_await std::move(answering)) break;
     }
+    if (handed_over_) co_return;
     if (telling_) {  // the stream takes one write at a time; tell_too_slow() has set the time, and closes
         asio::error_code ended;
         auto waiting = told_.async_wait(asio::redirect_error(asio::use_awaitable, ended));
@@ -139,9 +140,30 @@ asio::awaitable<bool> Connection::answer(bool last) {
     } else {
         response = exchange.request.path == "*" ? Response{.status = 204, .fields = {{"Allow", "GET, HEAD, PUT, OPTIONS"}}} : plain(404);
     }
+    if (response.upgrade) {
+        // Nobody may speak the other protocol before he has heard that it is spoken here.
+        if (body_left_ == 0 && rest_.empty()) {
+            auto handing = hand_over(std::move(response));
+            co_await std::move(handing);
+            co_return false;
+        }
+        response = plain(400);
+        response.close = true;
+    }
     const bool keep_alive = wanted && !response.close && body_left_ == 0;
     auto sending = send(std::move(response), head_only, keep_alive);
     co_return co_await std::move(sending);
+}
+
+asio::awaitable<void> Connection::hand_over(Response response) {
+    within(seconds(limits_.stall_seconds));
+    const std::string head = head_of(response, core_.env.clock.now(), true);
+    auto writing = stream_.write(head);
+    const auto written = co_await std::move(writing);
+    // It may have run out already, and its handler wait for its turn.
+    timer_.expires_at(steady_clock::time_point::max());
+    handed_over_ = true;
+    if (written) response.upgrade(std::move(stream_));
 }
 
 /// True: another request may follow.

@@ -7,6 +7,7 @@
 //   16 KiB that were read too far, and one piece, whatever is sent or fetched.
 // Time: a head must be complete within limits.handshake_seconds of its first byte, and every 64 KiB of a body, either way, within
 //   limits.stall_seconds; between requests limits.http_idle_seconds may pass. Who is too slow while asking is told so (408).
+// A connection that becomes something else (101) is handed over whole, and this one is over.
 // Lifetime: keeps itself alive through its coroutine and ends when the connection does. Thread: core.
 #pragma once
 #include <asio/steady_timer.hpp>
@@ -33,6 +34,7 @@ private:
     asio::awaitable<bool> read_request(bool first);
     asio::awaitable<bool> fill();
     asio::awaitable<bool> answer(bool last);
+    asio::awaitable<void> hand_over(Response response);
     asio::awaitable<bool> send(Response response, bool head_only, bool keep_alive);
     asio::awaitable<bool> send_pieces(Response::Pieces pieces, std::uint64_t length);
     asio::awaitable<std::expected<std::size_t, net::NetError>> read(std::span<char> into) override;
@@ -52,6 +54,7 @@ private:
     std::size_t piece_left_ = 0;   ///< of what must arrive before the time runs out
     bool continue_owed_ = false;   ///< "100 Continue", when the body is asked for
     bool waits_for_head_ = false;
+    bool handed_over_ = false;     ///< stream_ is somebody else's
     bool telling_ = false;  ///< tell_too_slow() is under way beside run(), which may still be reading
     asio::steady_timer timer_, told_;  ///< told_: cancelled at the end of that
 };

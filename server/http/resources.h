@@ -4,11 +4,12 @@
 #include "retention/render.h"
 #include "server/core/core.h"
 #include "server/http/router.h"
+#include "server/stream/connections.h"
 
 namespace lethe::http {
 
-/// `core` outlives the router.
-Router resources(core::Core& core, const std::string& ledger_key);
+/// `core` and `clients` outlive the router.
+Router resources(core::Core& core, stream::Connections& clients, const std::string& ledger_key);
 
 /// The policy as a page: in the language that the browser prefers of those the policy names, or in `language`.
 Handler policy_page(core::Core& core, std::string ledger_key, std::optional<retention::Language> language);
@@ -16,5 +17,9 @@ Handler policy_page(core::Core& core, std::string ledger_key, std::optional<rete
 Handler policy_file(core::Core& core);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
 Handler ledger(core::Core& core);
+
+/// A WebSocket (RFC 6455) that speaks XMPP (RFC 7395), to be one of `clients`.
+inline constexpr std::string_view websocket_path = "/xmpp-websocket";
+Handler websocket(stream::Connections& clients);
 
 }  // namespace lethe::http

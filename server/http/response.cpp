@@ -88,11 +88,12 @@ std::string head_of(const Response& response, retention::Time now, bool keep_ali
         out.append(name).append(": ").append(value).append("\r\n");
     };
     add("Date", http_date(now));
+    const bool switches = response.status == 101;
     for (const auto& [name, value] : always)
-        if (std::ranges::find(response.fields, name, &Field::name) == response.fields.end()) add(name, value);
+        if (!switches && std::ranges::find(response.fields, name, &Field::name) == response.fields.end()) add(name, value);
     for (const auto& [name, value] : response.fields) add(name, value);
-    if (response.status != 204 && response.status != 304) add("Content-Length", std::to_string(response.pieces ? response.length : response.body.size()));
-    if (!keep_alive) add("Connection", "close");
+    if (!switches && response.status != 204 && response.status != 304) add("Content-Length", std::to_string(response.pieces ? response.length : response.body.size()));
+    if (!switches && !keep_alive) add("Connection", "close");
     return out + "\r\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "retention/clock.h"
 #include "server/http/request.h"
+#include "server/net/stream.h"
 
 namespace lethe::http {
 
@@ -19,6 +20,7 @@ struct Response {
     Pieces pieces = nullptr;         ///< in the place of `body`
     std::uint64_t length = 0;        ///< of `pieces`
     bool close = false;
+    std::function<void(net::Stream)> upgrade = nullptr;  ///< of a 101: what takes over the connection, from the first byte after the head
 };
 
 /// A status with its name as the whole text.
@@ -27,7 +29,7 @@ Response plain(int status);
 Response not_allowed(std::string_view methods);
 
 /// Status line and fields, the empty line included. Every answer forbids what a page could load or be used for, unless its fields allow it,
-/// says nothing about this program, and is kept by nobody unless its fields say how.
+/// says nothing about this program, and is kept by nobody unless its fields say how. A 101 has nothing but its fields and the date.
 std::string head_of(const Response& response, retention::Time now, bool keep_alive);
 /// RFC 9110 section 5.6.7.
 std::string http_date(retention::Time time);

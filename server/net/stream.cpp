@@ -250,7 +250,8 @@ void Stream::Impl::close() {
 }
 
 Stream::Stream(asio::ip::tcp::socket socket) : impl_(std::make_shared<Impl>(std::move(socket))) {}
-Stream::~Stream() { impl_->close(); }
+Stream::Stream(Stream&&) noexcept = default;
+Stream::~Stream() { close(); }
 
 asio::awaitable<std::expected<void, NetError>> Stream::wait_readable() { return Impl::wait_readable(impl_); }
 asio::awaitable<std::expected<std::size_t, NetError>> Stream::read(std::span<char> buffer) { return Impl::read(impl_, buffer); }
@@ -260,11 +261,13 @@ asio::awaitable<std::expected<void, NetError>> Stream::start_tls(std::shared_ptr
 }
 asio::awaitable<std::expected<void, NetError>> Stream::end_output() { return Impl::end_output(impl_); }
 asio::awaitable<void> Stream::finish(std::size_t discard_limit) { return Impl::finish(impl_, discard_limit); }
-void Stream::close() { impl_->close(); }
+void Stream::close() {
+    if (impl_) impl_->close();
+}
 
 bool Stream::encrypted() const { return impl_->encrypted; }
 std::string_view Stream::tls_version() const { return impl_->version; }
-std::optional<PeerAddress> Stream::peer() const { return impl_->peer; }
+std::optional<PeerAddress> Stream::peer() const { return impl_ ? impl_->peer : std::nullopt; }
 
 std::vector<std::uint8_t> Stream::tls_server_end_point() const { return impl_->context->impl().certificate.end_point; }
 

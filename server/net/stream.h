@@ -59,6 +59,8 @@ public:
     explicit Stream(asio::ip::tcp::socket socket);
     ~Stream();
     Stream(const Stream&) = delete;
+    /// Precondition: no operation is under way. What is left may only be closed, destroyed and asked for its peer, which it has none of.
+    Stream(Stream&&) noexcept;
 
     /// Waits, without a buffer, until read() has something to give (TLS: decrypted) or to report. An error is the one read() gives.
     asio::awaitable<std::expected<void, NetError>> wait_readable();

@@ -49,6 +49,12 @@ asio::awaitable<void> ClientStream::process() {
             if (state_ != State::closing) begin_closing(Session::ends);
             break;
         }
+        if (std::holds_alternative<Departure>(input)) {
+            serve_held();
+            departed_ = true;
+            begin_closing(Session::may_go_on);
+            break;
+        }
         auto document = std::move(std::get<xml::Document>(input));
         switch (state_) {
             case State::plain: on_plain(document.root()); break;
@@ -74,7 +80,7 @@ asio::awaitable<void> ClientStream::process() {
                 break;
             case State::header_plain:
             case State::header_secure:
-            case State::header_authenticated:
+            case State::header_authenticated: finish(StreamCondition::bad_format, "A stream begins with its header"); break;
             case State::closing: break;
         }
     }
@@ -87,7 +93,7 @@ asio::awaitable<void> ClientStream::process() {
 std::string ClientStream::limit_exceeded() const {
     const auto limits = reader_limits(limits_, session_ || vault_ || state_ == State::authenticated);
     const bool stranger = limits.stanza_bytes < limits_.stanza_bytes;
-    switch (reader_->exceeded()) {
+    switch (framing_->exceeded()) {
         case xml::Limit::stanza_bytes:
             return "A stanza is larger than " + std::to_string(limits.stanza_bytes) + " bytes (" +
                    (stranger ? "unauthenticated_bytes" : "stanza_bytes") + ")";
@@ -104,17 +110,16 @@ std::string ClientStream::limit_exceeded() const {
 }
 
 void ClientStream::finish_unread() {
-    if (read_error_ != xml::ReadError::policy_violation) return finish(condition_of(read_error_));
+    if (read_error_ != xml::ReadError::policy_violation) return finish(condition_of(read_error_), framing_->problem());
     // The element of RFC 6120 4.9.3.14.
-    const bool too_big = reader_->exceeded() == xml::Limit::stanza_bytes;
+    const bool too_big = framing_->exceeded() == xml::Limit::stanza_bytes;
     finish(StreamCondition::policy_violation, limit_exceeded(),
            too_big ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : "");
 }
 
 void ClientStream::open_reply() {
     if (std::exchange(replied_, true)) return;
-    push("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" +
-         core::random_hex(8) + "' from='" + xml::escape(service_.core.domain.domain()) + "' version='1.0' xml:lang='en'>");
+    push(framing_->open(core::random_hex(8), service_.core.domain.domain()));
 }
 
 void ClientStream::on_header(const xml::StreamHeader& header) {
@@ -133,6 +138,7 @@ void ClientStream::on_header(const xml::StreamHeader& header) {
 }
 
 xmpp::scram::ChannelBinding ClientStream::channel_binding() const {
+    if (!stream_.encrypted()) return {};
     return {.tls_server_end_point = stream_.tls_server_end_point(),
             .tls_exporter = stream_.tls_exporter(),
             .tls_unique = stream_.tls_unique()};
@@ -186,6 +192,10 @@ void ClientStream::log_login(retention::Event event, const std::optional<xmpp::B
     auto& log = service_.core.env.log;
     if (account) log.write(event, {retention::Account{*account}, address()});
     else log.write(event, {address()});
+}
+
+Network ClientStream::network() const {
+    return transport_ == Transport::proxied_websocket ? behind_proxy : network_of(stream_.peer().value_or(net::PeerAddress{}));
 }
 
 retention::Address ClientStream::address() const {

@@ -38,21 +38,23 @@ xml::Limits reader_limits(const admin::Config::Limits& limits, bool authenticate
     return out;
 }
 
-ClientStream::ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls)
+ClientStream::ClientStream(ClientService& service, net::Stream stream, Transport transport)
     : service_(service),
-      stream_(std::move(socket)),
+      stream_(std::move(stream)),
       limits_(service.core.env.config.limits),
-      state_(direct_tls ? State::header_secure : State::header_plain),
-      direct_tls_(direct_tls),
+      state_(transport == Transport::starttls ? State::header_plain : State::header_secure),
+      transport_(transport),
       outbox_(std::make_shared<core::Outbox>(limits_.queue_bytes)),
       wake_(service.core.env.io),
       deadline_(service.core.env.io),
       allowance_at_(steady_clock::now()) {
-    xml::Reader::Events events;
-    events.stream_opened = [this](const xml::StreamHeader& header) { inbox_.push_back(header); };
-    events.stanza = [this](xml::Document document) { inbox_.push_back(std::move(document)); };
-    events.stream_closed = [this] { inbox_.push_back(StreamEnd{}); };
-    reader_ = std::make_unique<xml::Reader>("jabber:client", reader_limits(limits_, false), std::move(events));
+    Framing::Events events;
+    events.opened = [this](const xml::StreamHeader& header) { inbox_.push_back(header); };
+    events.element = [this](xml::Document document) { inbox_.push_back(std::move(document)); };
+    events.closed = [this] { inbox_.push_back(StreamEnd{}); };
+    events.left = [this] { inbox_.push_back(Departure{}); };
+    framing_ = (is_websocket(transport) ? websocket_framing : tcp_framing)(reader_limits(limits_, false), std::move(events));
+    if (is_websocket(transport)) expect_login();
     wake_.expires_at(steady_clock::time_point::max());
     allowance_ = static_cast<double>(limits_.c2s_bytes_per_second);
 }
@@ -102,7 +104,8 @@ asio::awaitable<void> ClientStream::watch_deadline() {
 
 asio::awaitable<void> ClientStream::write_loop() {
     for (;;) {
-        if (outbox_->empty()) {
+        if (departed_) break;
+        if (outbox_->empty() && !framing_->owes()) {
             if (outbox_->closed()) break;
             wake_.expires_at(steady_clock::time_point::max());
             std::error_code ignored;
@@ -112,12 +115,10 @@ asio::awaitable<void> ClientStream::write_loop() {
             continue;
         }
         auto items = outbox_->take(write_chunk);
-        std::string joined;
-        core::Wire single = items.front().bytes;
-        if (items.size() > 1)
-            for (const auto& item : items) joined += *item.bytes;
+        std::string buffer;
+        const std::string_view bytes = framing_->pack(items, buffer);
         writing_ = true;
-        auto operation = stream_.write(items.size() > 1 ? std::string_view(joined) : std::string_view(*single));
+        auto operation = stream_.write(bytes);
         const auto written = co_await std::move(operation);
         writing_ = false;
         if (!written) {
@@ -127,10 +128,13 @@ asio::awaitable<void> ClientStream::write_loop() {
             break;
         }
         // That much is not taken in by a kernel alone for long.
-        if (asked_at_ && std::max(joined.size(), single->size()) >= write_chunk / 2) asked_at_ = steady_clock::now();
+        if (asked_at_ && bytes.size() >= write_chunk / 2) asked_at_ = steady_clock::now();
         if (const auto& session = session_ ? session_ : former_) session->written(items);
     }
     if (state_ == State::closing) {
+        const std::string last_words = framing_->last_words();
+        auto saying = stream_.write(last_words);
+        (void)co_await std::move(saying);
         auto ending = stream_.end_output();
         const auto ended = co_await std::move(ending);
         if (!ended) stream_.close();
@@ -156,12 +160,14 @@ asio::awaitable<bool> ClientStream::handshake() {
     const auto done = co_await std::move(operation);
     handshaking_ = false;
     if (!done) co_return false;
-    login_ = std::make_unique<Login>(service_.authenticator, channel_binding(), network_of(stream_.peer().value_or(net::PeerAddress{})));
+    expect_login();
     co_return true;
 }
 
+void ClientStream::expect_login() { login_ = std::make_unique<Login>(service_.authenticator, channel_binding(), network()); }
+
 asio::awaitable<void> ClientStream::run() {
-    if (direct_tls_) {
+    if (transport_ == Transport::direct_tls) {
         auto operation = handshake();
         if (!co_await std::move(operation)) co_return;
     }
@@ -200,9 +206,10 @@ asio::awaitable<bool> ClientStream::read_some() {
                    " bytes before the login was done (unauthenticated_bytes)");
         co_return true;
     }
-    const auto error = reader_->feed(std::string_view(buffer.data(), *got));
+    const auto error = framing_->feed(std::string_view(buffer.data(), *got));
     explicit_bzero(buffer.data(), *got);  // it may have been a new password
     if (error != xml::ReadError::none) read_error_ = error;
+    if (framing_->owes()) wake_.cancel();
     heard_ = true;
     heard_at_ = steady_clock::now();
     asked_at_.reset();
@@ -228,7 +235,7 @@ asio::awaitable<void> ClientStream::slow_down() {
 }
 
 void ClientStream::release_idle_memory() {
-    if (!std::exchange(heard_, false)) reader_->release_memory();
+    if (!std::exchange(heard_, false)) framing_->release_memory();
 }
 
 void ClientStream::check_alive(steady_clock::time_point now) {
@@ -250,13 +257,13 @@ void ClientStream::restart(State next) {
     replied_ = false;
     inbox_.clear();
     read_error_ = xml::ReadError::none;
-    reader_->set_limits(reader_limits(limits_, next == State::header_authenticated));
-    reader_->reset();
+    framing_->set_limits(reader_limits(limits_, next == State::header_authenticated));
+    framing_->restart();
 }
 
 void ClientStream::authenticated() {
     state_ = State::authenticated;
-    reader_->set_limits(reader_limits(limits_, true));
+    framing_->set_limits(reader_limits(limits_, true));
 }
 
 void ClientStream::finish(xmpp::StreamCondition condition, std::string_view text, std::string_view extra) {
@@ -277,7 +284,7 @@ void ClientStream::lose() {
 }
 
 void ClientStream::begin_closing(Session session) {
-    push("</stream:stream>");
+    if (!departed_) push(framing_->close());
     state_ = State::closing;
     outbox_->close();
     deadline_.expires_after(closing_time);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One client connection: RFC 6120 negotiation as a state machine, then stanzas to and from the core.
+// One client connection: RFC 6120 negotiation as a state machine, then stanzas to and from the core. What it is spoken over, and so what bytes
+// mean, is in framing.h.
 //
 //   state          what may come                         what follows
 //   header_plain   stream header                         features: STARTTLS only → plain
@@ -13,7 +14,8 @@
 //                  <resume/>                             a session goes on here (stream_management.cpp) → bound
 //   bound          stanzas, XEP-0198 nonzas              core::Core::handle
 //   closing        nothing                               what waits is written, then the connection ends
-//   Direct TLS starts in header_secure. Anything else is a stream error, and the stream is over.
+//   Direct TLS starts in header_secure, and so does a WebSocket: there TLS is the business of whoever accepted it (RFC 7395 section 3.9).
+//   Anything else is a stream error, and the stream is over.
 //
 // Lifetime: run() keeps itself alive through its coroutines and ends when the connection does. Thread: core.
 #pragma once
@@ -27,9 +29,9 @@
 
 #include "server/core/core.h"
 #include "server/net/stream.h"
+#include "server/stream/framing.h"
 #include "server/stream/registration_limits.h"
 #include "server/stream/sasl.h"
-#include "server/xml/reader.h"
 
 namespace lethe::stream {
 
@@ -45,14 +47,25 @@ struct ClientService {
 /// What a reader is held to, before the login and after.
 xml::Limits reader_limits(const admin::Config::Limits& limits, bool authenticated);
 
+/// How a client came here.
+enum class Transport : std::uint8_t {
+    starttls,
+    direct_tls,
+    websocket,          ///< over TLS
+    proxied_websocket,  ///< in plain from this machine: who connects to the proxy or onion service, and whether by TLS, is its business
+};
+inline bool is_websocket(Transport transport) { return transport == Transport::websocket || transport == Transport::proxied_websocket; }
+
 class ClientStream : public std::enable_shared_from_this<ClientStream> {
 public:
-    ClientStream(ClientService& service, asio::ip::tcp::socket socket, bool direct_tls);
+    ClientStream(ClientService& service, net::Stream stream, Transport transport);
     /// Spawns what the connection needs; `on_end` is called once when it is over.
     void start(std::function<void()> on_end);
     /// Ends the stream with an error, after what already waits. With connection_timeout the connection is what failed: its session may be resumed.
     void finish(xmpp::StreamCondition condition, std::string_view text = {}, std::string_view extra = {});
     std::optional<net::PeerAddress> peer() const { return stream_.peer(); }
+    /// What bounds on networks count it under.
+    Network network() const;
     retention::Address address() const;
     /// If nothing was read since the last call: what the parser holds (10 KiB) goes back, until something comes.
     void release_idle_memory();
@@ -65,12 +78,14 @@ private:
     void lose();
     enum class State { header_plain, plain, header_secure, secure, header_authenticated, authenticated, bound, closing };
     struct StreamEnd {};
-    using Input = std::variant<xml::StreamHeader, xml::Document, StreamEnd>;
+    struct Departure {};  ///< the end of the connection, by the peer and in words
+    using Input = std::variant<xml::StreamHeader, xml::Document, StreamEnd, Departure>;
 
     asio::awaitable<void> run();
     asio::awaitable<void> write_loop();
     asio::awaitable<void> watch_deadline();
     asio::awaitable<bool> handshake();
+    void expect_login();
     asio::awaitable<void> drained();
     asio::awaitable<bool> read_some();
     asio::awaitable<void> slow_down();
@@ -126,12 +141,13 @@ private:
     net::Stream stream_;
     const admin::Config::Limits& limits_;
     State state_;
-    const bool direct_tls_;
+    const Transport transport_;
+    bool departed_ = false;      ///< the peer reads no more
     bool replied_ = false;       ///< our stream header is out
     bool tls_wanted_ = false;
     bool writing_ = false;
     bool handshaking_ = false;   ///< the connection may only be closed
-    std::unique_ptr<xml::Reader> reader_;
+    std::unique_ptr<Framing> framing_;
     std::deque<Input> inbox_;
     std::deque<xml::Document> held_;  ///< stanzas of a session whose letterbox is being emptied (core::Session::opening)
     xml::ReadError read_error_ = xml::ReadError::none;  ///< reported after what came before it was processed

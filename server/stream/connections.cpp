@@ -25,24 +25,25 @@ Connections::Connections(ClientService& service)
     check_alive();
 }
 
-void Connections::accept(asio::ip::tcp::socket socket, bool direct_tls) {
+void Connections::accept(net::Stream stream, Transport transport) {
     const auto& limits = service_.core.env.config.limits;
-    auto client = std::make_shared<ClientStream>(service_, std::move(socket), direct_tls);
-    const auto peer = client->peer();
-    if (!peer) return;
-    const auto network = network_of(*peer);
+    auto client = std::make_shared<ClientStream>(service_, std::move(stream), transport);
+    if (!client->peer()) return;
+    const auto network = client->network();
     if (streams_.size() >= limits.connections) {
         if (!std::exchange(full_, true))
             log_refusal(client->address(), retention::Word("resource-constraint"));
-        return refuse(client, direct_tls, xmpp::StreamCondition::resource_constraint,
+        return refuse(client, transport, xmpp::StreamCondition::resource_constraint,
                       "The server has as many connections as it takes (connections)");
     }
+    const bool proxied = network == behind_proxy;
     if (const auto crowd = per_network_.find(network);
-        crowd != per_network_.end() && crowd->second >= limits.connections_per_network) {
+        crowd != per_network_.end() && crowd->second >= (proxied ? limits.http_connections : limits.connections_per_network)) {
         if (crowded_.insert(network).second)
             log_refusal(client->address(), retention::Word("policy-violation"));
-        return refuse(client, direct_tls, xmpp::StreamCondition::policy_violation,
-                      "Your network has as many connections as one may have (connections_per_network)");
+        return refuse(client, transport, xmpp::StreamCondition::policy_violation,
+                      proxied ? "There are as many connections through a proxy as there may be (http_connections)"
+                              : "Your network has as many connections as one may have (connections_per_network)");
     }
     ++per_network_[network];
     streams_.emplace(client.get(), client);
@@ -58,9 +59,9 @@ void Connections::log_refusal(retention::Address from, retention::Word condition
     service_.core.env.log.write(retention::Event::stream_error, {from, condition});
 }
 
-void Connections::refuse(const std::shared_ptr<ClientStream>& client, bool direct_tls,
+void Connections::refuse(const std::shared_ptr<ClientStream>& client, Transport transport,
                          xmpp::StreamCondition condition, std::string_view text) {
-    if (direct_tls || refused_.size() >= most_refused) return;
+    if (transport == Transport::direct_tls || refused_.size() >= most_refused) return;
     refused_.insert(client.get());
     client->start([this, raw = client.get()] { refused_.erase(raw); });
     client->finish(condition, text);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // All client connections: how many there may be, and what the idle ones give back.
 //
-// limits.connections bounds them in all, limits.connections_per_network those of one /24 or /48. One too many
-// gets a stream error that names the limit, if a stream can be had without a TLS handshake and not too many
-// others are being told so; else it is closed. Of a network that has too many the log is told once, until it
+// limits.connections bounds them in all, limits.connections_per_network those of one /24 or /48, limits.http_connections those whose network a
+// proxy on this machine hides. One too many gets a stream error that names the limit, if a stream can be had without a TLS handshake and not too
+// many others are being told so; else it is closed. Of a network that has too many the log is told once, until it
 // has fewer again. Counts are in memory only. Lifetime: outlives the listeners that call accept(), and the
 // io_context's run. Thread: core.
 #pragma once
@@ -23,7 +23,7 @@ namespace lethe::stream {
 class Connections {
 public:
     explicit Connections(ClientService& service);
-    void accept(asio::ip::tcp::socket socket, bool direct_tls);
+    void accept(net::Stream stream, Transport transport);
     /// Tells every client that the server stops; no memory is collected any more.
     void stop();
     std::size_t count() const { return streams_.size(); }
@@ -33,8 +33,7 @@ public:
     static std::expected<void, std::string> reserve_descriptors(unsigned connections, unsigned others);
 
 private:
-    void refuse(const std::shared_ptr<ClientStream>& client, bool direct_tls, xmpp::StreamCondition condition,
-                std::string_view text);
+    void refuse(const std::shared_ptr<ClientStream>& client, Transport transport, xmpp::StreamCondition condition, std::string_view text);
     void log_refusal(retention::Address from, retention::Word condition);
     void collect_memory();
     void check_alive();

@@ -34,7 +34,7 @@ bool LoginThrottle::allows(const Network& network, std::string_view account, std
 }
 
 void LoginThrottle::failed(const Network& network, std::string_view account, std::int64_t now) {
-    networks_.add(networks_.key({text_of(network)}), 1, now);
+    if (network != behind_proxy) networks_.add(networks_.key({text_of(network)}), 1, now);
     accounts_.add(accounts_.key({account}), 1, now);
     pairs_.add(pairs_.key({text_of(network), account}), 1, now);
 }

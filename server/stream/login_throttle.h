@@ -8,6 +8,8 @@
 // the attacker's network waits with him.
 // A refusal is decided before anything is looked up, from the counts alone, and says temporary-auth-failure: it tells the same of accounts
 // that exist, are suspended or were never made, and of right and wrong passwords.
+// Behind a proxy or onion service on this machine all networks are one, so it has no bound of its own: one guesser would lock everybody out
+// there. What bounds guessing there is the account's count; an account under attack there can be locked out there, and nowhere else.
 // Times are microseconds of a steady clock. Thread: core.
 #pragma once
 #include <array>
@@ -22,6 +24,8 @@ namespace lethe::stream {
 /// 4 or 6, then the first three or six bytes of the address.
 using Network = std::array<std::uint8_t, 7>;
 Network network_of(const net::PeerAddress& peer);
+/// No network: it cannot be known.
+inline constexpr Network behind_proxy{};
 
 class LoginThrottle {
 public:

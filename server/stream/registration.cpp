@@ -120,13 +120,13 @@ asio::awaitable<void> ClientStream::make_account(xml::Document request) {
         refuse(wish.error());
         co_return;
     }
-    const auto network = network_of(stream_.peer().value_or(net::PeerAddress{}));
+    const auto from = network();
     auto& limits = *service_.registrations;
-    if (!limits.allows(network, steady_now())) {
+    if (!limits.allows(from, steady_now())) {
         refuse(too_many());
         co_return;
     }
-    limits.count(network, steady_now());
+    limits.count(from, steady_now());
     const auto account = wish->account;
     const auto exists = [&core, &account] { return bool(core.logs.find(account)) || core.env.operations.busy(core.env.keys.account_id(account)); };
     if (exists() || core.password_changes->full()) {

@@ -41,6 +41,7 @@ FOREIGN = {
     "nlohmann/": ("nlohmann-json", ["retention/*.cpp", "server/admin/*.cpp", "tools/*"]),
     "seccomp.h": ("libseccomp", ["store/*.cpp", "server/*.cpp", "tools/*"]),
     "http_parser.h": ("http-parser", ["server/http/*.cpp"]),
+    "wslay/": ("wslay", ["server/stream/*.cpp"]),
     "doctest/": ("doctest", []),
 }
 # The pure folders: protocol without I/O, so no sockets there even though the rest of server/ has them.

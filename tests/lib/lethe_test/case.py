@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""unittest cases with a running server per class and fresh accounts per test."""
+"""unittest cases with a running server per class and fresh accounts per test.
+
+LETHE_TEST_WEBSOCKET=1: whoever is not asked for STARTTLS or direct TLS by name comes by WebSocket.
+"""
 import itertools
+import os
 import sys
 import unittest
 
 from .client import Client
 from .template import ready_server
+from .websocket import WebSocketClient
+
+WEBSOCKET = bool(os.environ.get("LETHE_TEST_WEBSOCKET"))
 
 
 class WireCase(unittest.TestCase):
@@ -19,6 +26,9 @@ class WireCase(unittest.TestCase):
     def setUpClass(cls):
         cls.server, cls.pool = ready_server(cls.policy, cls.config)
         cls.addClassCleanup(cls.server.remove)
+        if WEBSOCKET:
+            cls.server.web = True
+            cls.server.configure()
         cls.server.start()
         cls._extra = itertools.count(1)
 
@@ -53,7 +63,8 @@ class WireCase(unittest.TestCase):
 
     def client(self, account=None, **how):
         """Not connected yet."""
-        client = Client(self.server, account, **how)
+        kind = WebSocketClient if WEBSOCKET and not how.keys() & {"direct_tls", "source"} else Client
+        client = kind(self.server, account, **how)
         self.clients.append(client)
         return client
 

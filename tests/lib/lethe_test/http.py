@@ -5,7 +5,6 @@ import ssl
 
 from .case import WireCase
 from .client import LIMIT
-from .server import free_port
 
 
 class Answer:
@@ -87,18 +86,10 @@ class HttpCase(WireCase):
 
     @classmethod
     def listen(cls):
-        """Again with other ports if somebody took them."""
-        from .server import StartFailed
-        for attempt in range(5):
-            cls.https, cls.plain = [(cls.server.host, free_port(cls.server.host)) for _ in range(2)]
-            cls.server.config.setdefault("listen", {}).update(https=["%s:%d" % cls.https], http_loopback="%s:%d" % cls.plain)
-            cls.server.configure()
-            try:
-                return cls.server.start()
-            except StartFailed:
-                if attempt == 4 or "another program does already" not in cls.server.stderr():
-                    raise
-        raise AssertionError("unreachable")
+        cls.server.web = True
+        cls.server.configure()
+        cls.server.start()
+        cls.https, cls.plain = cls.server.https, cls.server.plain
 
     def web(self, tls=False):
         connection = Connection(self.https if tls else self.plain, tls)

@@ -72,6 +72,7 @@ class Server:
         self.process = None
         self.pid = None
         self.host = loopback_address()
+        self.web = False       # listens for HTTP too: on TLS (https) and in plain (plain)
         if init:
             self.init()
 
@@ -88,6 +89,9 @@ class Server:
         self.address = (self.host, free_port(self.host))
         self.address_tls = (self.host, free_port(self.host))
         ours = {"listen": {"c2s": ["%s:%d" % self.address], "c2s_tls": ["%s:%d" % self.address_tls]}}
+        if self.web:
+            self.https, self.plain = [(self.host, free_port(self.host)) for _ in range(2)]
+            ours["listen"].update(https=["%s:%d" % self.https], http_loopback="%s:%d" % self.plain)
         written = tomllib.loads(self.config_file.read_text())
         self.config_file.write_text(dumps(merged(merged(written, self.config), ours)))
 
