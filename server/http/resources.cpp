@@ -11,6 +11,10 @@ Router resources(core::Core& core, stream::Connections& clients, const std::stri
     router.add("/policy/ledger", read_only(ledger(core)));
     router.add("/policy.toml", read_only(policy_file(core)));
     router.add(std::string(websocket_path), websocket(clients));
+    if (const auto& url = core.env.config.http.url; !url.empty()) {
+        router.add("/.well-known/host-meta", read_only(host_meta_xml(url)));
+        router.add("/.well-known/host-meta.json", read_only(host_meta_json(url)));
+    }
     return router;
 }
 

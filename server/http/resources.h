@@ -21,5 +21,8 @@ Handler ledger(core::Core& core);
 /// A WebSocket (RFC 6455) that speaks XMPP (RFC 7395), to be one of `clients`.
 inline constexpr std::string_view websocket_path = "/xmpp-websocket";
 Handler websocket(stream::Connections& clients);
+/// Where that is (XEP-0156), by the address under which others reach this server. Precondition: there is one.
+Handler host_meta_xml(std::string_view url);
+Handler host_meta_json(std::string_view url);
 
 }  // namespace lethe::http
