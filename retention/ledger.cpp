@@ -38,6 +38,7 @@ struct Ledger::Impl {
     std::map<std::string, Time, std::less<>> swept, alarms;
     std::optional<Digest> in_force;
     std::optional<PolicyAnnounced> announced;
+    std::vector<PolicyDate> policies;
     int code = 0;
     bool try_now = false, stop = false;
     std::thread thread;
@@ -48,6 +49,7 @@ struct Ledger::Impl {
         alarms = tail.alarms;
         in_force = tail.in_force;
         announced = tail.announced;
+        policies = std::move(tail.policies);
     }
 
     ~Impl() {
@@ -146,6 +148,7 @@ struct Ledger::Impl {
                 lock.lock();
                 code = failed;
                 if (failed != 0) break;
+                note_policy(policies, event, tail.last_time.value_or(0));
                 waiting.pop_front();
             }
             if (code != 0 && !stop) {
@@ -208,6 +211,11 @@ Ledger::Found Ledger::found() const { return impl_->found; }
 std::optional<Digest> Ledger::policy_in_force() const {
     const std::lock_guard lock(impl_->mutex);
     return impl_->in_force;
+}
+
+std::vector<PolicyDate> Ledger::policies() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->policies;
 }
 
 Ledger::Trouble Ledger::trouble() const {

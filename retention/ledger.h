@@ -46,6 +46,8 @@ public:
     /// The furthest swept_to of a class that is on disk or waiting.
     std::optional<Time> swept_to(std::string_view cls) const;
     std::optional<Digest> policy_in_force() const;
+    /// What its lines on the disk say of policies, oldest first; of a long history only the end.
+    std::vector<PolicyDate> policies() const;
 
     /// What stood there when it was opened; `none` if there was not one whole line.
     enum class Found : std::uint8_t { whole, damaged, none };

@@ -233,4 +233,10 @@ bool signature_holds(std::string_view text, const crypto::LedgerPublicKey& key) 
     return crypto::from_hex(digits, signature) && crypto::signed_by(key, as_bytes(text.substr(0, text.size() - tail)), signature);
 }
 
+std::optional<PolicyDate> policy_date(const LedgerEvent& event, Time time) {
+    if (const auto* e = std::get_if<PolicyAnnounced>(&event)) return PolicyDate{.time = time, .policy = e->policy, .effective = e->effective};
+    if (const auto* e = std::get_if<PolicyInForce>(&event)) return PolicyDate{.time = time, .policy = e->policy, .effective = std::nullopt};
+    return std::nullopt;
+}
+
 }  // namespace lethe::retention

@@ -59,6 +59,13 @@ struct Swept {
     Time swept_to = 0;
     Digest policy{};
 };
+/// One of the two above as a line says it: when, which file, and from when on it is to hold if it was only announced.
+struct PolicyDate {
+    Time time = 0;
+    Digest policy{};
+    std::optional<Time> effective;
+    friend bool operator==(const PolicyDate&, const PolicyDate&) = default;
+};
 using LedgerEvent =
     std::variant<LedgerBegin, LedgerRepaired, ServerStart, PolicyAnnounced, PolicyInForce, ClockAccepted, LedgerAlarm, Swept>;
 
@@ -68,6 +75,8 @@ struct LedgerLine {
     Time time = 0;             ///< whole minutes, rounded down
     LedgerEvent event;
 };
+
+std::optional<PolicyDate> policy_date(const LedgerEvent& event, Time time);  ///< nothing if it is about something else
 
 inline constexpr std::size_t longest_ledger_line = 1024;  ///< with its newline
 

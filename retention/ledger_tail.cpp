@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <vector>
 
 namespace lethe::retention {
@@ -16,7 +17,7 @@ namespace {
 constexpr std::size_t block = 1 << 16;  ///< also how much of the end is understood, not only counted
 
 /// Counts lines and hashes each, so that neither a long file nor a long line needs memory. An announcement
-/// may lie a whole notice back, far from the end: the last line that looks like one is kept.
+/// may lie a whole notice back, far from the end: the last line that looks like one is kept, and the last ones that look like a policy's.
 class Scanner {
 public:
     Scanner() { begin(); }
@@ -29,6 +30,8 @@ public:
             line_ += part.substr(0, longest_ledger_line - line_.size());
             if (end == bytes.npos) return;
             if (line_.find(R"("event":"policy_announced")") != line_.npos) announcement_ = line_;
+            if (line_.find(R"("event":"policy_)") != line_.npos) policies_.push_back(line_);
+            if (policies_.size() > most_policies) policies_.pop_front();
             crypto_generichash_final(&state_, head_.data(), head_.size());
             size_ += length_ + 1;
             ++lines_;
@@ -37,6 +40,7 @@ public:
         }
     }
     const std::string& announcement() const { return announcement_; }
+    const std::deque<std::string>& policies() const { return policies_; }
     LedgerTail result() const { return {.size = size_, .lines = lines_, .head = head_, .torn = length_}; }
 
 private:
@@ -47,6 +51,7 @@ private:
     }
     crypto_generichash_state state_;
     std::string line_, announcement_;  ///< line_: no more of it than a line may have
+    std::deque<std::string> policies_;
     Digest head_{};
     std::uint64_t size_ = 0, lines_ = 0, length_ = 0;
 };
@@ -90,7 +95,9 @@ bool completes(const LedgerTail& tail, std::string_view text, const crypto::Ledg
 void mend(int fd, LedgerTail& tail, std::string_view torn, const crypto::LedgerPublicKey& key) {
     if (torn.size() == tail.torn && completes(tail, torn, key)) {
         if (store::write_at(fd, as_bytes("\n"), tail.size + tail.torn) == 0 && store::sync(fd) == 0) {
-            note(tail, *parse_ledger_line(torn));
+            const auto line = parse_ledger_line(torn);
+            note(tail, *line);
+            note_policy(tail.policies, line->event, line->time);
             tail.head = digest_of(torn);
             tail.size += tail.torn + 1;
             tail.torn = 0;
@@ -103,6 +110,13 @@ void mend(int fd, LedgerTail& tail, std::string_view torn, const crypto::LedgerP
 }
 
 }  // namespace
+
+void note_policy(std::vector<PolicyDate>& policies, const LedgerEvent& event, Time time) {
+    const auto date = policy_date(event, time);
+    if (!date) return;
+    policies.push_back(*date);
+    if (policies.size() > most_policies) policies.erase(policies.begin());
+}
 
 std::expected<store::File, std::string> open_ledger_file(const std::filesystem::path& path) {
     auto file = store::open_file(path, store::OpenMode::write);
@@ -138,6 +152,8 @@ std::expected<LedgerTail, std::string> read_ledger_tail(int fd, const std::files
     if (const auto line = parse_ledger_line(scanner.announcement());
         line && signature_holds(scanner.announcement(), key))
         if (const auto* e = std::get_if<PolicyAnnounced>(&line->event)) tail.announced = *e;
+    for (const auto& text : scanner.policies())
+        if (const auto line = parse_ledger_line(text); line && signature_holds(text, key)) note_policy(tail.policies, line->event, line->time);
     std::string_view view = end;
     if (view.size() < tail.size + tail.torn) view.remove_prefix(std::min(view.find('\n'), view.size() - 1) + 1);  // what begins inside a line
     understand(tail, view, key);

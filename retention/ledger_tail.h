@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "retention/ledger_line.h"
 #include "store/files.h"
@@ -20,11 +21,16 @@ struct LedgerTail {
     bool dirty = false;       ///< the torn bytes could not be cut off yet
     bool damaged = false;     ///< the last whole line is none of ours, or not where it says
     std::optional<PolicyAnnounced> announced;  ///< the last one in the whole file
+    std::vector<PolicyDate> policies;          ///< the last in the whole file, at most most_policies
     // From the good lines among the last 64 KiB:
     std::optional<Time> last_time;
     std::optional<Digest> in_force;
     std::map<std::string, Time, std::less<>> swept, alarms;  ///< swept_to per class; the time of an alarm's last line
 };
+
+inline constexpr std::size_t most_policies = 64;
+/// Adds what a line says of a policy, if anything, at the end and drops the first if they are too many.
+void note_policy(std::vector<PolicyDate>& policies, const LedgerEvent& event, Time time);
 
 /// Makes it (0600, its directory synced) or checks that it is ours alone.
 std::expected<store::File, std::string> open_ledger_file(const std::filesystem::path& path);

@@ -103,6 +103,17 @@ std::optional<PolicyStanding::News> PolicyStanding::news_since(std::uint32_t tol
     return news;
 }
 
+std::vector<PolicyStanding::Passed> PolicyStanding::passed() const {
+    std::vector<Passed> out;
+    for (const Past& p : past_) {
+        if (announced_ && p.serial == announced_->serial) continue;
+        const auto before = parse_policy(p.before, "stored policy"), after = parse_policy(p.after, "stored policy");
+        if (!before || !after) continue;  // decode() has seen that they can be read
+        out.push_back({.effective_at = p.effective_at, .withdrawn = p.withdrawn != 0, .changes = changes(*before, *after)});
+    }
+    return out;
+}
+
 Bytes PolicyStanding::encode() const {
     crypto::Encoder out;
     out.u8(form).u32(serial_).str(in_force_.text).flag(announced_.has_value());

@@ -65,6 +65,15 @@ public:
     };
     std::optional<News> news_since(std::uint32_t told) const;
 
+    /// An announcement that waits no more: it came into force at its time, or was withdrawn before.
+    struct Passed {
+        Time effective_at = 0;
+        bool withdrawn = false;
+        std::vector<KeyChange> changes;
+    };
+    /// The last ones, oldest first.
+    std::vector<Passed> passed() const;
+
 private:
     /// What was announced, for accounts that come late. Canonical texts.
     struct Past {

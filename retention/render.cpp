@@ -2,6 +2,9 @@
 // What the page says, in each language. How it is written down: render_page.h.
 #include "retention/render.h"
 
+#include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "retention/catalogue.h"
@@ -20,8 +23,10 @@ public:
     Part write(const Served* served = nullptr) {
         introduction();
         in_short();
+        readers();
         log_lines();
         changes_to_come();
+        if (served) changes_so_far(*served);
         if (served) the_ledger(*served);
         catalogue_table();
         add(Heading{2, say("The policy itself", "Die Richtlinie selbst")});
@@ -63,11 +68,15 @@ private:
         return out;
     }
 
+    std::string bytes(std::uint64_t count) const {
+        if (count > 0 && count % (1u << 20) == 0) return std::to_string(count >> 20) + " MiB";
+        return std::to_string(count) + say(" bytes", " Bytes");
+    }
+
     std::string letterbox_kept() const {
         std::string out = said(policy_.letterbox);
         if (policy_.letterbox.stored())
-            out += say("; at most ", "; höchstens ") + std::to_string(policy_.letterbox_max_messages) + say(" messages or ", " Nachrichten oder ") +
-                   std::to_string(policy_.letterbox_max_bytes) + " Bytes";
+            out += say("; at most ", "; höchstens ") + std::to_string(policy_.letterbox_max_messages) + say(" messages or ", " Nachrichten oder ") + bytes(policy_.letterbox_max_bytes);
         return out;
     }
 
@@ -78,22 +87,65 @@ private:
         const std::string letterbox = say("messages that wait while you are away", "Nachrichten, die warten, während Sie abwesend sind");
         const std::string requests = say("contact requests that wait while you are away", "Kontaktanfragen, die warten, während Sie abwesend sind");
         const std::string log = say("log of the server", "Protokoll des Servers");
-        add(Picture{say("How long what is kept", "Was wie lange aufbewahrt wird"),
-                    {{archive, said(policy_.archive), policy_.archive},
-                     {letterbox, said(policy_.letterbox), policy_.letterbox},
-                     {requests, said(policy_.subscriptions), policy_.subscriptions},
-                     {log, said(policy_.log.keep), policy_.log.keep}}});
+        Picture picture{.title = say("How long what is kept", "Was wie lange aufbewahrt wird"),
+                        .caption = say("From mark to mark time grows by leaps, as the names of the marks say. A filled bar: only its owner can read it. A hollow one: whoever has the "
+                                       "disk can. An arrow has no end, and a dashed frame is not stored.",
+                                       "Von Marke zu Marke wächst die Zeit in Sprüngen, wie die Namen der Marken sagen. Ein gefüllter Balken: nur der Besitzer kann es lesen. Ein "
+                                       "hohler: wer die Platte hat, kann es. Ein Pfeil hat kein Ende, und ein gestrichelter Rahmen ist nicht gespeichert."),
+                        .bars = {}};
+        const auto bar = [&](std::string name, const Keep& keep, bool open = false) {
+            picture.bars.push_back({.name = std::move(name), .kept = said(keep), .reader = open ? anyone : owner, .keep = keep, .open = open});
+        };
+        bar(archive, policy_.archive);
+        for (const Keep& choice : policy_.archive_choices)
+            if (choice.stored() && choice != policy_.archive) bar(archive + say(", if you choose so", ", wenn Sie es so wählen"), choice);
+        bar(letterbox, policy_.letterbox);
+        bar(requests, policy_.subscriptions);
+        bar(log, policy_.log.keep, true);
+        for (const auto& [keep, events] : log_events_apart()) bar(log + ": " + events, keep, true);
+        add(std::move(picture));
+        const auto by = [](const Keep& keep, const std::string& reader) { return keep.stored() ? reader : std::string("–"); };
         Table table{say("How long what is kept, and who can read it", "Was wie lange aufbewahrt wird, und wer es lesen kann"),
                     {say("what", "was"), say("kept", "aufbewahrt"), say("can be read by", "lesbar für")},
-                    {{archive, archive_kept(), owner},
-                     {letterbox, letterbox_kept(), owner},
-                     {requests, said(policy_.subscriptions), owner},
+                    {{archive, archive_kept(), by(policy_.archive, owner)},
+                     {letterbox, letterbox_kept(), by(policy_.letterbox, owner)},
+                     {requests, said(policy_.subscriptions), by(policy_.subscriptions, owner)},
                      {say("contact list, blocklist, bookmarks, settings", "Kontaktliste, Sperrliste, Lesezeichen, Einstellungen"), say("until changed or erased"), owner},
                      {say("avatar, vCard and OMEMO keys, which anybody may ask for", "Avatar, vCard und OMEMO-Schlüssel, nach denen jeder fragen darf"),
                       say("until changed or erased"), say("anyone with the disk and the node key")},
                      {say("the account itself", "das Konto selbst"), say("until changed or erased"), say("anyone with the disk and the node key")},
                      {log, said(policy_.log.keep) + say(" (events of their own below)", " (eigene Ereignisse unten)"), anyone}}};
         add(std::move(table));
+    }
+
+    /// Events of the log with a time of their own, those of one time together.
+    std::vector<std::pair<Keep, std::string>> log_events_apart() const {
+        std::vector<std::pair<Keep, std::string>> out;
+        for (const auto& [event, rules] : policy_.log_events) {
+            if (rules.keep == policy_.log.keep) continue;
+            const auto same = std::ranges::find(out, rules.keep, &std::pair<Keep, std::string>::first);
+            if (same == out.end())
+                out.emplace_back(rules.keep, event);
+            else
+                same->second += ", " + event;
+        }
+        return out;
+    }
+
+    void readers() {
+        add(Heading{2, say("Who can read what", "Wer was lesen kann")});
+        Facts facts;
+        for (const Reader reader : {Reader::owner_login, Reader::node_key, Reader::disk}) {
+            std::string names;
+            for (const auto& row : catalogue(policy_))
+                if (row.reader == reader) names += (names.empty() ? "" : "; ") + say(row.name);
+            facts.rows.emplace_back(say(to_string(reader)), names);
+        }
+        add(std::move(facts));
+        add(Paragraph{say("The names are those of the table of everything that is stored, below. Whoever controls the running server can also read what passes through it without "
+                          "end-to-end encryption.",
+                          "Die Namen sind die der Tabelle von allem, was gespeichert wird, weiter unten. Wer den laufenden Server beherrscht, kann außerdem lesen, was ohne "
+                          "Ende-zu-Ende-Verschlüsselung hindurchgeht.")});
     }
 
     void log_lines() {
@@ -128,9 +180,36 @@ private:
         if (!what_.announced) return;
         add(Paragraph{say("Announced, and in force from ", "Angekündigt und in Kraft ab ") + spoken(what_.announced->effective_at, language_) + ":"});
         Table table{say("Announced changes", "Angekündigte Änderungen"), {say("what", "was"), say("now", "jetzt"), say("then", "dann")}, {}};
-        for (const auto& change : changes(policy_, what_.announced->policy))
-            table.rows.push_back({spoken_key(change.key, language_), spoken_value(change.from, language_), spoken_value(change.to, language_)});
+        for (const auto& change : changes(policy_, what_.announced->policy)) table.rows.push_back(cells(change));
         add(std::move(table));
+    }
+
+    std::vector<std::string> cells(const KeyChange& change) const {
+        return {spoken_key(change.key, language_), spoken_value(change.from, language_), spoken_value(change.to, language_)};
+    }
+
+    void changes_so_far(const Served& served) {
+        add(Heading{2, say("How this changed so far", "Wie sich das bisher geändert hat")});
+        Table past{say("What was announced, the newest first", "Was angekündigt war, das Neueste zuerst"),
+                   {say("in force since", "in Kraft seit"), say("what", "was"), say("before", "vorher"), say("then", "dann")}, {}};
+        for (const auto& one : served.passed | std::views::reverse)
+            for (const auto& change : one.changes) {
+                past.rows.push_back({one.withdrawn ? say("withdrawn", "zurückgenommen") : spoken(one.effective_at, language_)});
+                std::ranges::move(cells(change), std::back_inserter(past.rows.back()));
+            }
+        if (!past.rows.empty()) add(std::move(past));
+        Table dates{say("What the ledger says of the policy, the newest first", "Was das Hauptbuch von der Richtlinie sagt, das Neueste zuerst"),
+                    {say("when", "wann"), say("what", "was"), say("hash of the file", "Prüfsumme der Datei")}, {}};
+        std::optional<Digest> before;
+        for (const PolicyDate& date : served.dates) {
+            // Each start says again what is in force.
+            if (!date.effective && std::exchange(before, date.policy) == date.policy) continue;
+            const std::string what = date.effective ? say("announced, to be in force from ", "angekündigt, in Kraft ab ") + spoken(*date.effective, language_)
+                                                    : say("in force from then on", "von da an in Kraft");
+            dates.rows.insert(dates.rows.begin(), {spoken(date.time, language_), what, to_hex(date.policy)});
+        }
+        if (!dates.rows.empty()) add(std::move(dates));
+        add(Paragraph{say("The hash of the file in force now: ", "Die Prüfsumme der Datei, die jetzt in Kraft ist: ") + to_hex(digest_of(policy_.text)) + say(" (BLAKE2b, 32 bytes).", " (BLAKE2b, 32 Bytes).")});
     }
 
     void the_ledger(const Served& served) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "retention/ledger_line.h"
 #include "retention/policy_change.h"
 
 namespace lethe::retention {
@@ -29,8 +30,12 @@ struct Served {
     Language language = Language::en;
     std::string_view url;         ///< of the web server
     std::string_view ledger_key;  ///< its public half, as `lethectl ledger verify` takes it
+    std::vector<PolicyStanding::Passed> passed = {};  ///< announcements, oldest first
+    std::vector<PolicyDate> dates = {};               ///< of the ledger, oldest first
 };
 std::string render_html(const Served& served);
+/// The Content-Security-Policy of an HTML page: its own style by its hash, and nothing else.
+std::string page_sources();
 
 // Words that pages, messages and forms share.
 /// The languages of a policy, in its order; only those with texts can be in one.

@@ -28,12 +28,15 @@ struct Table {
 /// How long things are kept, as bars. The same stands in a table: it is left out where there are no pictures.
 struct Picture {
     struct Bar {
-        std::string name, kept;
+        std::string name, kept, reader;
         Keep keep;
+        bool open = false;  ///< whoever has the disk can read it
     };
-    std::string title;
+    std::string title, caption;
     std::vector<Bar> bars;
 };
+/// As SVG, in a language whose words its scale uses. `id` begins the ids that it needs.
+std::string draw(const Picture& picture, Language language, const std::string& id);
 /// Text to be shown as it is.
 struct Verbatim {
     std::string text;
@@ -54,5 +57,6 @@ struct Link {
     std::optional<Language> language;  ///< of what it leads to, if that is this page in another
 };
 std::string write_html(const std::vector<Part>& parts, const std::string& title, const std::vector<Link>& links = {});
+std::string escaped(std::string_view text);  ///< for HTML
 
 }  // namespace lethe::retention::page

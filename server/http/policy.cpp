@@ -2,8 +2,8 @@
 // The policy page and the policy file.
 //
 // The data's way: what is in force, and what is announced, comes from the standing that the whole server obeys; the page is rendered when it is
-//   first asked for and kept (one text per language) until either changes; its entity tag is a hash of its bytes, so a browser that has it
-//   is told so in one line. Nothing of who asks is kept.
+//   first asked for and kept (one text per language) until either changes or the ledger has one more line about a policy; its entity tag is a
+//   hash of its bytes, so a browser that has it is told so in one line. Nothing of who asks is kept.
 #include <sodium.h>
 
 #include <algorithm>
@@ -28,11 +28,12 @@ std::string tag_of(std::string_view text) {
 struct Page {
     std::string in_force, announced;
     std::optional<retention::Time> effective_at;
+    std::vector<retention::PolicyDate> dates;
     std::string html, tag;
 };
 
 struct Pages {
-    std::string key;  ///< the ledger's
+    const retention::Ledger& ledger;
     std::map<Language, Page> of = {};
 
     const Page& get(const core::Core& core, Language language) {
@@ -40,10 +41,17 @@ struct Pages {
         const auto* next = standing.announced() ? &*standing.announced() : nullptr;
         const std::string announced = next ? next->policy.text : "";
         const auto effective_at = next ? std::optional(next->effective_at) : std::nullopt;
+        auto dates = ledger.policies();
         Page& page = of[language];
-        if (page.html.empty() || page.in_force != core.env.policy.text || page.announced != announced || page.effective_at != effective_at) {
-            page = {.in_force = core.env.policy.text, .announced = announced, .effective_at = effective_at, .html = {}, .tag = {}};
-            page.html = retention::render_html({.page = {core.env.policy, next}, .language = language, .url = core.env.config.http.url, .ledger_key = key});
+        if (page.html.empty() || page.in_force != core.env.policy.text || page.announced != announced || page.effective_at != effective_at || page.dates != dates) {
+            page = {.in_force = core.env.policy.text, .announced = announced, .effective_at = effective_at, .dates = std::move(dates), .html = {}, .tag = {}};
+            const std::string key = crypto::to_string(ledger.public_key());
+            page.html = retention::render_html({.page = {core.env.policy, next},
+                                                .language = language,
+                                                .url = core.env.config.http.url,
+                                                .ledger_key = key,
+                                                .passed = standing.passed(),
+                                                .dates = page.dates});
             page.tag = tag_of(page.html);
         }
         return page;
@@ -72,8 +80,7 @@ asio::awaitable<Response> page(core::Core* core, std::shared_ptr<Pages> pages, s
     std::vector<Field> fields{{"Content-Type", "text/html; charset=utf-8"},
                               {"Content-Language", std::string(retention::code_of(language))},
                               // The page brings its style with it and loads nothing.
-                              {"Content-Security-Policy",
-                               "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}};
+                              {"Content-Security-Policy", retention::page_sources() + "; frame-ancestors 'none'"}};
     if (!asked) fields.push_back({"Vary", "Accept-Language"});
     co_return tagged(exchange.request, text.html, text.tag, std::move(fields));
 }
@@ -85,8 +92,8 @@ asio::awaitable<Response> file(core::Core* core, Exchange exchange) {
 
 }  // namespace
 
-Handler policy_page(core::Core& core, std::string ledger_key, std::optional<Language> language) {
-    return [&core, language, pages = std::make_shared<Pages>(Pages{.key = std::move(ledger_key)})](Exchange exchange) { return page(&core, pages, language, std::move(exchange)); };
+Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<Language> language) {
+    return [&core, language, pages = std::make_shared<Pages>(Pages{.ledger = ledger})](Exchange exchange) { return page(&core, pages, language, std::move(exchange)); };
 }
 
 Handler policy_file(core::Core& core) {

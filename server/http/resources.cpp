@@ -3,12 +3,12 @@
 
 namespace lethe::http {
 
-Router resources(core::Core& core, stream::Connections& clients, const std::string& ledger_key) {
+Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger) {
     Router router;
-    router.add("/policy", read_only(policy_page(core, ledger_key, std::nullopt)));
-    router.add("/policy/en", read_only(policy_page(core, ledger_key, retention::Language::en)));
-    router.add("/policy/de", read_only(policy_page(core, ledger_key, retention::Language::de)));
-    router.add("/policy/ledger", read_only(ledger(core)));
+    router.add("/policy", read_only(policy_page(core, ledger, std::nullopt)));
+    router.add("/policy/en", read_only(policy_page(core, ledger, retention::Language::en)));
+    router.add("/policy/de", read_only(policy_page(core, ledger, retention::Language::de)));
+    router.add("/policy/ledger", read_only(http::ledger(core)));
     router.add("/policy.toml", read_only(policy_file(core)));
     router.add(std::string(websocket_path), websocket(clients));
     if (const auto& url = core.env.config.http.url; !url.empty()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What this server answers over HTTP. A reader finds every path in resources.cpp.
 #pragma once
+#include "retention/ledger.h"
 #include "retention/render.h"
 #include "server/core/core.h"
 #include "server/http/router.h"
@@ -8,11 +9,11 @@
 
 namespace lethe::http {
 
-/// `core` and `clients` outlive the router.
-Router resources(core::Core& core, stream::Connections& clients, const std::string& ledger_key);
+/// `core`, `clients` and `ledger` outlive the router.
+Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger);
 
-/// The policy as a page: in the language that the browser prefers of those the policy names, or in `language`.
-Handler policy_page(core::Core& core, std::string ledger_key, std::optional<retention::Language> language);
+/// The policy as a page, with its changes so far by what the ledger says of them: in the language that the browser prefers of those the policy names, or in `language`.
+Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<retention::Language> language);
 /// policy.toml as it is in force, byte for byte.
 Handler policy_file(core::Core& core);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".

@@ -107,6 +107,12 @@ class Browser:
         path.write_bytes(base64.b64decode(self._devtools("Page.captureScreenshot", format="png", **how)["data"]))
         return path
 
+    def paper(self, name):
+        """The page as a PDF, kept as $LETHE_BUILD/browser/NAME.pdf."""
+        data = base64.b64decode(self._devtools("Page.printToPDF", printBackground=False, paperWidth=8.27, paperHeight=11.69)["data"])
+        (BUILD / "browser" / f"{name}.pdf").write_bytes(data)
+        return data
+
     def axe(self):
         """What axe-core finds wrong, a sentence each: by all its rules; contrasts that it cannot decide count, unless the text stands in a drawing."""
         self.driver.execute_script((packages.node_modules() / "axe-core" / "axe.min.js").read_text())

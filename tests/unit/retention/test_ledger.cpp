@@ -109,6 +109,36 @@ TEST_SUITE("retention/ledger") {
         CHECK(events(r.path).size() == said + 3);
     }
 
+    TEST_CASE("what it says of policies is known over restarts, however far back it stands") {
+        Record r;
+        const Time first = r.clock.time;
+        r.ledger->append(PolicyInForce{policy_a});
+        settle(*r.ledger);
+        r.clock.time += hour;
+        const PolicyAnnounced announced{.policy = policy_b, .effective = some_hour};
+        r.ledger->append(announced);
+        settle(*r.ledger);
+        const auto known = r.ledger->policies();
+        REQUIRE(known.size() == 2);
+        CHECK((known[0].policy == policy_a && !known[0].effective && known[0].time / (60 * second) == first / (60 * second)));
+        CHECK((known[1].policy == policy_b && known[1].effective == some_hour));
+        for (int i = 0; i < 300; ++i) {  // beyond what is understood of the end
+            r.clock.time += hour;
+            r.ledger->append(swept("archive", some_hour + i * hour));
+            settle(*r.ledger);
+        }
+        r.reopen();
+        const auto again = r.ledger->policies();
+        REQUIRE(again.size() == 2);
+        CHECK(again[0].policy == policy_a);
+        CHECK(again[1].effective == known[1].effective);
+        for (std::uint8_t i = 0; i < 100; ++i) r.ledger->append(PolicyInForce{i % 2 == 0 ? policy_b : policy_a});
+        settle(*r.ledger);
+        CHECK(r.ledger->policies().size() == 64);
+        r.reopen();
+        CHECK(r.ledger->policies().size() == 64);
+    }
+
     TEST_CASE("an announcement that somebody else wrote into the file counts as not said") {
         Record r;
         r.ledger->append(ServerStart{});

@@ -119,13 +119,63 @@ TEST_SUITE("retention/render") {
         CHECK(html.starts_with("<!DOCTYPE html>"));
         CHECK(has(html, "<html lang=\"en\">"));
         CHECK(has(html, "<section id=\"de\" lang=\"de\">"));
-        CHECK(has(html, "default-src 'none'"));
+        CHECK(has(html, "default-src &#39;none&#39;; style-src &#39;sha256-"));
+        CHECK_FALSE(has(html, " style="));  // which the policy of the page would not let act
         CHECK(has(html, "href=\"mailto:admin@chat.example\""));
         CHECK(has(html, "role=\"img\" aria-labelledby"));
         for (const auto* tag : {"section", "table", "tr", "th", "td", "svg", "main", "h1", "h2", "p", "dl", "pre", "caption"}) {
             const std::string name(tag);
             CHECK_MESSAGE(count(html, "<" + name + ">") + count(html, "<" + name + " ") == count(html, "</" + name + ">"), name);
         }
+    }
+
+    TEST_CASE("the picture has a bar for every time that the policy names") {
+        const std::string html = page(text("[\"en\"]"), PageFormat::html);
+        CHECK(count(html, "class=\"track\"") == 6);  // archive, its choice of a day, letterbox, requests, log, and one event
+        CHECK(count(html, "class=\"bar\"") == 4);
+        CHECK(count(html, "class=\"bar open\"") == 2);  // whoever has the disk reads a log
+        CHECK(has(html, "messages that your devices can fetch again: 7 days, only the owner&#39;s login; "));
+        CHECK(has(html, "log of the server: login_failed: 20 seconds, anyone with the disk"));
+        for (const auto* mark : {">1 s<", ">1 min<", ">1 h<", ">1 day<", ">1 year<"}) CHECK_MESSAGE(has(html, mark), mark);
+        const std::string none = "[service]\nname = \"n\"\noperator = \"o\"\ncontact = [\"xmpp:a@b.example\"]\nlanguages = [\"en\"]\n[archive]\nkeep = \"0\"\n"
+                                 "[letterbox]\nkeep = \"unlimited\"\n[subscriptions]\nkeep = \"1s\"\n[log]\nkeep = \"0\"\n[change]\nnotice = \"0\"\n";
+        const std::string odd = page(none, PageFormat::html);
+        CHECK(count(odd, "class=\"track none\"") == 2);
+        CHECK(count(odd, "<path class=\"bar\"") == 1);
+        CHECK(has(odd, "can fetch again: not stored; "));
+    }
+
+    TEST_CASE("the served page says how the policy changed so far") {
+        const Policy first = parsed(text("[\"en\"]"));
+        std::string looser = text("[\"en\"]");
+        looser.replace(looser.find("\"7d\""), 4, "\"30d\"");
+        constexpr Time hour = 3'600'000'000, day = 24 * hour;
+        PolicyStanding standing = PolicyStanding::first(first);
+        standing.offer(parsed(looser), day);
+        CHECK(standing.passed().empty());  // it waits
+        CHECK(standing.advance(16 * day));
+        REQUIRE(standing.passed().size() == 1);
+        CHECK(standing.passed().front().effective_at == 15 * day);
+        const auto digest = digest_of(first.text);
+        const auto shown = [&](Language language) {
+            return render_html({.page = {standing.in_force()},
+                                .language = language,
+                                .url = "https://chat.example",
+                                .ledger_key = "KEY",
+                                .passed = standing.passed(),
+                                .dates = {{.time = hour, .policy = digest, .effective = std::nullopt},
+                                          {.time = 2 * hour, .policy = digest, .effective = std::nullopt},  // a start, which says it again
+                                          {.time = day, .policy = digest_of(looser), .effective = 15 * day}}});
+        };
+        const std::string english = shown(Language::en);
+        CHECK(has(english, ">1970-01-16 at 00:00 UTC</th><td role=\"cell\" data-label=\"what\">how long messages can be fetched again (archive.keep)<"));
+        CHECK(has(english, ">7 days</td>"));
+        CHECK(count(english, "in force from then on") == 1);
+        CHECK(has(english, "1970-01-01 at 01:00 UTC"));
+        CHECK_FALSE(has(english, "1970-01-01 at 02:00 UTC"));
+        CHECK(has(english, "announced, to be in force from 1970-01-16 at 00:00 UTC"));
+        CHECK(has(english, to_hex(digest_of(standing.in_force().text))));
+        CHECK(has(shown(Language::de), "angekündigt, in Kraft ab 16.01.1970 um 00:00 UTC"));
     }
 
     TEST_CASE("the file itself stands at the end of the page") {
