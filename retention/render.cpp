@@ -223,6 +223,9 @@ private:
                           "Schlüssel kennt. Es beweist, dass dieser Schlüssel diese Zeilen in dieser Folge unterschrieben hat; über Kopien von Daten anderswo sagt es nichts. So wird es "
                           "geprüft:")});
         add(Verbatim{"curl -o ledger.jsonl " + url + "/policy/ledger\nlethectl ledger verify ledger.jsonl --key " + std::string(served.ledger_key) + "\n"});
+        add(Paragraph{say("Whoever looks again and again, and keeps what was seen, finds out if anything of it was changed. This looks once an hour:",
+                          "Wer immer wieder nachsieht und behält, was zu sehen war, erfährt, wenn etwas davon geändert wurde. Dies sieht jede Stunde nach:")});
+        add(Verbatim{"lethectl ledger watch " + url + " --key " + std::string(served.ledger_key) + " --every 1h\n"});
     }
 
     /// "7d, not stored", or words.

@@ -8,7 +8,6 @@
 #include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
 
-#include "crypto/hex.h"
 #include "crypto/secret.h"
 #include "server/admin/config.h"
 #include "retention/promises.h"

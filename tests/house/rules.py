@@ -42,6 +42,7 @@ FOREIGN = {
     "seccomp.h": ("libseccomp", ["store/*.cpp", "server/*.cpp", "tools/*"]),
     "http_parser.h": ("http-parser", ["server/http/*.cpp"]),
     "wslay/": ("wslay", ["server/stream/*.cpp"]),
+    "curl/": ("libcurl", ["tools/lethectl/fetch.cpp"]),
     "doctest/": ("doctest", []),
 }
 # The pure folders: protocol without I/O, so no sockets there even though the rest of server/ has them.

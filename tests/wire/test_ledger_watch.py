@@ -135,9 +135,6 @@ class Watch(unittest.TestCase):
         self.copy.mkdir()
         self.assertIn(f"{self.copy} ", self.watch(status=2))
         self.copy.rmdir()
-        for address in ("https://chat.example/policy/ledger", "http://chat.example/policy/ledger"):
-            said = self.watch("--key", self.key, "--state", self.state, status=2, file=address)
-            self.assertIn("cannot fetch a ledger from a web address; download it and name the file", said)
         self.assertEqual(before, self.state.read_text())
         self.fetch()
         self.watch()

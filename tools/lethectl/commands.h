@@ -35,11 +35,15 @@ int status(const Common& common);
 struct LedgerOptions {
     std::string file;
     std::string key;    ///< as published; empty: the one that the file names
-    std::string state;  ///< watch only; empty: beside the file
+    // Of watch alone:
+    std::string state;  ///< empty: beside the file or the copy
+    std::string every;  ///< a span; empty: one look
+    std::string copy;   ///< of what an address serves; empty: named after its host
+    std::string ca, proxy;
 };
 int print_ledger_key(const Common& common);
 int verify_ledger_file(const Common& common, const LedgerOptions& options);
-int watch_ledger(const LedgerOptions& options);
+int watch_ledger(const Common& common, LedgerOptions options);
 int accept_clock(const Common& common);
 
 int check_policy(const std::string& file);

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The commands around the ledger. verify and watch need nothing of the server but the file and its published key.
+// The commands around the ledger but `watch`. verify needs nothing of the server but the file and its published key.
 #include <cerrno>
-#include <ctime>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "crypto/ledger_key.h"
 #include "crypto/regular_file.h"
-#include "retention/ledger_watch.h"
+#include "retention/ledger_verify.h"
 #include "retention/log_format.h"
 #include "server/admin/node_key_source.h"
 #include "tools/lethectl/commands.h"
-#include "tools/lethectl/files.h"
+#include "tools/lethectl/ledger.h"
 #include "tools/lethectl/perform.h"
 #include "tools/lethectl/terminal.h"
 
@@ -20,32 +18,6 @@ namespace {
 
 using admin::Failure;
 using admin::Status;
-namespace fs = std::filesystem;
-
-std::expected<std::string, Failure> read_ledger(const std::string& file) {
-    if (file.starts_with("http://") || file.starts_with("https://"))
-        return std::unexpected(Failure{Status::usage, "this version cannot fetch a ledger from a web address; download it and name the file"});
-    auto text = crypto::read_regular(file, retention::largest_ledger);
-    if (!text) return std::unexpected(Failure{text.error().code == EIO ? Status::system : Status::usage, file + ' ' + text.error().text + "; name a ledger file"});
-    return std::move(*text);
-}
-
-/// The one given, or the one that the file itself names.
-std::expected<crypto::LedgerPublicKey, Failure> choose_key(const std::string& given, std::string_view text) {
-    if (!given.empty()) {
-        if (const auto key = crypto::parse_ledger_key(given)) return *key;
-        return std::unexpected(Failure{Status::usage, "--key takes the published key, 64 hexadecimal digits as lethectl ledger key prints them"});
-    }
-    if (const auto key = retention::key_in_ledger(text)) {
-        message("checked with the key that the file itself names, " + crypto::to_string(*key) + "; compare it with the one that the operator published");
-        return *key;
-    }
-    return std::unexpected(Failure{Status::refused, "the file does not begin as a ledger does, so it names no key; give the published one with --key"});
-}
-
-std::string plural(std::uint64_t count, std::string_view word) {
-    return std::to_string(count) + ' ' + std::string(word) + (count == 1 ? "" : "s");
-}
 
 nlohmann::ordered_json to_json(const retention::LedgerReport& report) {
     nlohmann::ordered_json out{{"holds", report.holds()}, {"lines", report.lines}, {"head", retention::to_hex(report.head)}};
@@ -74,27 +46,33 @@ void print(const retention::LedgerReport& report) {
     if (report.repaired > 0) result(heading("repaired") + "  lines lost in a crash while being written: " + std::to_string(report.repaired));
 }
 
-/// Beside the ledger, unless that is a server's data directory, where nothing else belongs.
-std::expected<fs::path, Failure> state_path(const std::string& file, const std::string& given) {
-    if (!given.empty()) return fs::path(given);
-    std::error_code error;
-    if (fs::exists(fs::absolute(file).parent_path() / "keyring", error))
-        return std::unexpected(Failure{Status::usage, "this ledger lies in a server's data directory, where nothing else belongs; say with --state where to keep what was seen"});
-    return fs::path(file + ".watched");
-}
-
-std::expected<std::optional<retention::LedgerMark>, Failure> read_state(const fs::path& path) {
-    constexpr std::size_t most = 4096;  // a mark is one line
-    const auto text = crypto::read_regular(path, most);
-    if (!text && text.error().code == ENOENT) return std::nullopt;
-    if (!text && text.error().code != 0)
-        return std::unexpected(Failure{Status::system, path.string() + ' ' + text.error().text + "; say with --state where to keep what was seen"});
-    if (text)
-        if (auto mark = retention::parse_mark(*text)) return mark;
-    return std::unexpected(Failure{Status::usage, path.string() + " is not what an earlier look left; name another file with --state, or delete it to begin anew"});
-}
-
 }  // namespace
+
+bool is_web_address(std::string_view text) { return text.find("://") != text.npos; }
+
+std::expected<std::string, Failure> read_ledger(const std::string& file) {
+    if (is_web_address(file))
+        return std::unexpected(Failure{Status::usage, "verify takes a file; download the ledger and name that, or use lethectl ledger watch, which fetches it"});
+    auto text = crypto::read_regular(file, retention::largest_ledger);
+    if (!text) return std::unexpected(Failure{text.error().code == EIO ? Status::system : Status::usage, file + ' ' + text.error().text + "; name a ledger file"});
+    return std::move(*text);
+}
+
+std::expected<crypto::LedgerPublicKey, Failure> choose_key(const std::string& given, std::string_view text) {
+    if (!given.empty()) {
+        if (const auto key = crypto::parse_ledger_key(given)) return *key;
+        return std::unexpected(Failure{Status::usage, "--key takes the published key, 64 hexadecimal digits as lethectl ledger key prints them"});
+    }
+    if (const auto key = retention::key_in_ledger(text)) {
+        message("checked with the key that the file itself names, " + crypto::to_string(*key) + "; compare it with the one that the operator published");
+        return *key;
+    }
+    return std::unexpected(Failure{Status::refused, "the file does not begin as a ledger does, so it names no key; give the published one with --key"});
+}
+
+std::string plural(std::uint64_t count, std::string_view word) {
+    return std::to_string(count) + ' ' + std::string(word) + (count == 1 ? "" : "s");
+}
 
 int print_ledger_key(const Common& common) {
     const auto config = read_config(common.config);
@@ -128,29 +106,6 @@ int verify_ledger_file(const Common& common, const LedgerOptions& options) {
             message(options.file + " does not hold: " + plural(report.findings_in_all, "finding"));
     }
     return report.holds() ? 0 : 1;
-}
-
-int watch_ledger(const LedgerOptions& options) {
-    if (const auto ready = crypto::initialise(); !ready) return fail({Status::system, ready.error()});
-    const auto text = read_ledger(options.file);
-    if (!text) return fail(text.error());
-    const auto state = state_path(options.file, options.state);
-    if (!state) return fail(state.error());
-    const auto last = read_state(*state);
-    if (!last) return fail(last.error());
-    const auto key = options.key.empty() && *last ? std::expected<crypto::LedgerPublicKey, Failure>((*last)->key) : choose_key(options.key, *text);
-    if (!key) return fail(key.error());
-    const auto look = retention::look_at_ledger(*text, *key, *last, retention::Time{std::time(nullptr)} * 1'000'000);
-    for (const auto& note : look.notes) result(note);
-    for (const auto& finding : look.findings) message(options.file + ": " + finding);
-    if (!look.findings.empty()) {
-        if (*last && (*last)->key == *key) message("what was seen before is kept in " + state->string() + "; delete it to begin anew");
-        return 1;
-    }
-    if (const auto written = replace_file(*state, retention::to_text(look.mark)); !written)
-        return fail({Status::system, written.error() + "; say with --state where to keep what was seen"});
-    result(options.file + ": " + plural(look.mark.lines, "line") + ", " + std::to_string(look.new_lines) + " new since the last look, nothing cut, rewritten or back-dated");
-    return 0;
 }
 
 int accept_clock(const Common& common) {

@@ -173,15 +173,22 @@ void add_ledger(CLI::App& app, Line& line) {
                            "Check that one key signed every line in this order. Needs no other file and no secret",
                            {"lethectl ledger verify ledger.jsonl --key KEY", "the ledger does not hold", false}, [&line] { return verify_ledger_file(line.common, line.ledger); });
     auto* watch = command(*ledger, line, "watch",
-                          "Compare a ledger with what it was at the last look: reports what was cut off, rewritten or back-dated since",
-                          {"lethectl ledger watch ledger.jsonl --state seen.json", "something was cut off, rewritten or back-dated, or the ledger does not hold", false}, [&line] { return watch_ledger(line.ledger); });
+                          "Compare a ledger, in a file or as a server serves it, with what it was at the last look: reports what was cut off, rewritten or back-dated since",
+                          {"lethectl ledger watch https://chat.example --key KEY --every 1h\n  lethectl ledger watch ledger.jsonl --state seen.json",
+                           "something was cut off, rewritten or back-dated, or the ledger does not hold", false},
+                          [&line] { return watch_ledger(line.common, line.ledger); });
     for (auto* sub : {verify, watch}) {
-        sub->add_option("FILE", line.ledger.file, "the ledger")->required()->type_name("");
+        sub->add_option(sub == watch ? "FILE|URL" : "FILE", line.ledger.file, sub == watch ? "the ledger; of a server https://HOST will do" : "the ledger")->required()->type_name("");
         sub->add_option("--key", line.ledger.key, "the published key, 64 hexadecimal digits; default: the one that the file names (at later looks of watch: the one of the last look), "
                         "which shows only that the file is consistent")->type_name("K");
     }
-    watch->add_option("--state", line.ledger.state, "where to keep what was seen; default: FILE.watched beside the ledger")->type_name("FILE");
+    watch->add_option("--state", line.ledger.state, "where to keep what was seen; default: FILE.watched beside the ledger or its copy")->type_name("FILE");
+    watch->add_option("--every", line.ledger.every, "look again and again, so far apart, until there is a finding; who cannot be reached is tried again; default: one look")->type_name("SPAN");
+    watch->add_option("--copy", line.ledger.copy, "of a URL: where to keep what it served; default: HOST.ledger.jsonl here")->type_name("FILE")->check(not_empty);
+    watch->add_option("--ca", line.ledger.ca, "of a URL: the certificate to trust, if the server signed it itself; default: those that the system trusts")->type_name("FILE")->check(not_empty);
+    watch->add_option("--proxy", line.ledger.proxy, "of a URL: the way to an onion service, as socks5h://127.0.0.1:9050; proxies of the environment are not used")->type_name("PROXY")->check(not_empty);
     add_json(verify, line);
+    add_json(watch, line);
 
     auto* clock = app.add_subcommand("clock", "Settle a doubt about the clock");
     clock->require_subcommand(1);

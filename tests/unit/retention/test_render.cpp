@@ -174,6 +174,7 @@ TEST_SUITE("retention/render") {
         CHECK(has(english, "1970-01-01 at 01:00 UTC"));
         CHECK_FALSE(has(english, "1970-01-01 at 02:00 UTC"));
         CHECK(has(english, "announced, to be in force from 1970-01-16 at 00:00 UTC"));
+        CHECK(has(english, "lethectl ledger watch https://chat.example --key KEY --every 1h\n"));
         CHECK(has(english, to_hex(digest_of(standing.in_force().text))));
         CHECK(has(shown(Language::de), "angekündigt, in Kraft ab 16.01.1970 um 00:00 UTC"));
     }
