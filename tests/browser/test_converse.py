@@ -1,10 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Converse.js finds the WebSocket by the domain alone, logs in, and talks with somebody at a slixmpp client: both read what the other wrote."""
+"""Converse.js finds the WebSocket by the domain alone, logs in, and talks with somebody at a slixmpp client: both read what the other wrote, and
+the picture that one sends is shown to the sender and lies at its address for the other."""
 import asyncio
 import pathlib
+import struct
 import sys
 import types
+import urllib.parse
+import zlib
 
 from browser import DESKTOP, PHONE
 from lethe_test import main
@@ -16,7 +20,20 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
 from person import Person  # noqa: E402
 
 
+SIZE = (160, 96)
+
+
+def picture():
+    """A PNG with a gradient."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes(v for x in range(SIZE[0]) for v in (x, 2 * y, 160 - x)) for y in range(SIZE[1]))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *SIZE, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
 class Converse(HttpCase):
+    policy = {"uploads": {"keep": "7d", "max_size": 1 << 20, "quota_per_day": 4 << 20}}
+
     def setUp(self):
         super().setUp()
         self.web = WebClient(self.server.domain, self.https)
@@ -38,6 +55,13 @@ class Converse(HttpCase):
     def reads(self, *texts):
         until(lambda: [t for t in self.web.texts(".chat-msg__text") if t in texts] == list(texts), f"{texts} to be on the page")
 
+    def sends_picture(self):
+        file = self.server.directory / "a picture.png"
+        file.write_bytes(picture())
+        self.web.gives("input.fileupload", str(file))
+        until(lambda: self.web.browser.script("const i = document.querySelector('.chat-msg .chat-image'); return i && i.complete && [i.naturalWidth, i.naturalHeight]") == list(SIZE),
+              "the picture to be shown")
+
     def test_two_people_talk(self):
         asyncio.run(self.talk(*self.friends()))
 
@@ -51,6 +75,11 @@ class Converse(HttpCase):
             await bob.hear("Hello from a browser, h\u00e9 <b>")
             bob.say(one.jid, "Hello from a library & a terminal")
             await do(self.reads, "Hello from a browser, h\u00e9 <b>", "Hello from a library & a terminal")
+            await do(self.sends_picture)
+            await bob.until(lambda: len(bob.messages) == 2, "the picture's address")
+            address = urllib.parse.urlsplit(bob.messages[-1]["body"])
+            self.assertEqual(("https", f"{self.server.domain}:{self.https[1]}"), (address.scheme, address.netloc))
+            self.assertEqual(picture(), (await do(self.get, address.path, True)).body)
             await do(web.browser.screenshot, "converse-desktop", False)
             await do(web.browser.look, PHONE)
             await do(web.browser.screenshot, "converse-phone", False)

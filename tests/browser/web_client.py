@@ -64,6 +64,10 @@ class WebClient:
     def type(self, selector, text):
         self.doing(selector, lambda element: element.send_keys(text))
 
+    def gives(self, selector, path):
+        """A file, to a field that need not be in sight."""
+        self.type(selector, path)
+
     def click(self, selector):
         self.doing(selector, lambda element: element.click())
 

@@ -62,6 +62,15 @@ TEST_SUITE("stream/login_throttle") {
         for (int i = 0; i < 10; ++i) CHECK(throttle.allows(network(1, 1, 1), "a@x", 0));  // begun
         CHECK(guesses(throttle, network(1, 1, 1), "a@x", 10, 0) == 3);                     // checked
     }
+    TEST_CASE("behind a proxy a guesser at many accounts locks nobody out, and one at one account that account, there alone") {
+        LoginThrottle throttle({.per_network = 30, .per_account = 100});
+        for (int i = 0; i < 50; ++i) CHECK(guesses(throttle, behind_proxy, "a" + std::to_string(i) + "@x", 1, 0) == 1);
+        CHECK(throttle.allows(behind_proxy, "never seen@x", 0));
+        CHECK(guesses(throttle, behind_proxy, "b@x", 1000, 0) == 100);
+        CHECK_FALSE(throttle.allows(behind_proxy, "b@x", 0));
+        CHECK(throttle.allows(behind_proxy, "c@x", 0));
+        CHECK(throttle.allows(network(9, 9, 9), "b@x", 0));
+    }
     TEST_CASE("bounds of nothing are no bounds") {
         LoginThrottle throttle({.per_network = 0, .per_account = 0});
         CHECK(guesses(throttle, network(1, 1, 1), "a@x", 1000, 0) == 1000);
