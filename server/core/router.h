@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Where a stanza goes: RFC 6121 section 8, read top to bottom in router.cpp. The table below is what is
-// decided there.
+// clang-format off
+// Where a stanza goes: RFC 6121 section 8, read top to bottom in router.cpp. The table below is what is decided there.
 //
-//   message to            open, somebody takes messages    open, nobody does / closed            no such
-//   account bare JID  chat,normal all sessions that take messages  letterbox if storable, else vanishes
-//   service-unavailable
-//             headline    all sessions that take messages  vanishes service-unavailable groupchat
-//             service-unavailable              service-unavailable                   service-unavailable
+//   message to            open, somebody takes messages    open, nobody does / closed            no such account
+//   bare JID  chat,normal all sessions that take messages  letterbox if storable, else vanishes  service-unavailable
+//             headline    all sessions that take messages  vanishes                              service-unavailable
+//             groupchat   service-unavailable              service-unavailable                   service-unavailable
 //             error       vanishes                         vanishes                              vanishes
-//   full JID  connected   that session (groupchat: only from whom it sent directed presence, else
-//   service-unavailable)
-//                         (without presence yet: before what waits in the letterbox, which has its time in a
-//                         <delay/>)
-//             otherwise   chat, normal as to the bare JID; headline, error vanish; groupchat
-//             service-unavailable
-//   iq        full JID    get, set: that session for itself, subscribers and whom it sent directed presence;
-//   everybody else, and when it
+//   full JID  connected   that session (groupchat: only from whom it sent directed presence, else service-unavailable)
+//                         (without presence yet: before what waits in the letterbox, which has its time in a <delay/>)
+//             otherwise   chat, normal as to the bare JID; headline, error vanish; groupchat service-unavailable
+//   iq        full JID    get, set: that session for itself, subscribers and whom it sent directed presence; everybody else, and when it
 //                         is not connected: service-unavailable. result, error: that session, else vanishes
-//             bare JID    the server answers for the account (features); a stranger gets service-unavailable,
-//             vault open or closed
-//   A message that an open account's blocklist refuses vanishes without an answer, as it later would from the
-//   letterbox. Archiving (XEP-0313): the sender's archive, and the recipient's at receipt, vault open or
-//   closed.
+//             bare JID    the server answers for the account (features); a stranger gets service-unavailable, vault open or closed
+//   A message that an open account's blocklist refuses vanishes without an answer, as it later would from the letterbox.
+//   Archiving (XEP-0313): the sender's archive, and the recipient's at receipt, vault open or closed.
+// clang-format on
 #pragma once
 #include <memory>
 
