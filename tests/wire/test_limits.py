@@ -106,6 +106,12 @@ class Sizes(LimitCase):
         alice.receives_end("policy-violation")
         self.assertIn("attributes", alice.stream_error.text_of("text", STREAM_ERRORS))
 
+    def test_a_namespace_used_so_often_that_it_fills_the_memory_ends_the_stream(self):
+        alice = self.online(self.account(), "r")
+        alice.send_tolerant(f"<message xmlns:p='{'u' * 1000}'>{'<p:b/>' * (STANZA // 1000 + 1)}</message>")
+        alice.receives_end("policy-violation")
+        self.assertIn("memory", alice.stream_error.text_of("text", STREAM_ERRORS))
+
     def test_endless_new_names_do_not_disturb_a_stream(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))
         for start in range(0, 12000, 400):

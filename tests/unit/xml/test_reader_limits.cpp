@@ -140,6 +140,21 @@ TEST_SUITE("xml/reader limits") {
         CHECK(outcome(uses(100) + uses(100), limits).ends_with("</a>"));  // per stanza
     }
 
+    TEST_CASE("which limit it was is known afterwards") {
+        const Limits limits{.stanza_bytes = 300, .header_bytes = 250, .depth = 3, .attributes = 5};
+        const auto exceeded = [&](const std::string& bytes, bool opened = true) {
+            Recorder r(limits);
+            if (opened) r.feed(header);
+            REQUIRE(r.feed(bytes) == ReadError::policy_violation);
+            return r.reader.exceeded();
+        };
+        CHECK(exceeded(element_of(301)) == Limit::stanza_bytes);
+        CHECK(exceeded("<s:stream a='" + std::string(300, 'x'), false) == Limit::header_bytes);
+        CHECK(exceeded("<a><a><a><a>") == Limit::depth);
+        CHECK(exceeded("<a b='' c='' d='' e='' f='' g=''/>") == Limit::attributes);
+        CHECK(exceeded("<a xmlns:p='" + std::string(100, 'u') + "'>" + repeated("<p:b/>", 4)) == Limit::memory);
+    }
+
     TEST_CASE("new limits hold from the moment they are set") {
         Recorder r({.stanza_bytes = 50});
         r.feed(header);
