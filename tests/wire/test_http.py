@@ -5,7 +5,7 @@ import socket
 
 from lethe_test import main
 from lethe_test.client import LIMIT
-from lethe_test.http import HttpCase
+from lethe_test.http import Connection, HttpCase
 from lethe_test.waiting import until
 
 STRICT = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY"}
@@ -89,6 +89,34 @@ class Http(HttpCase):
         for path in ("/etc/passwd", "/ledger.jsonl", "/policy/ledger.jsonl", "/policy.toml/", "/POLICY", "/policy/", "/lethe.toml", "/node.key", "/"):
             self.assertEqual(404, self.get(path).status, path)
         self.assertEqual(200, self.get("/%70olicy?next=/../..").status)
+
+    def test_a_target_with_a_host_is_a_path_and_its_host_is_repeated_nowhere(self):
+        self.assertEqual(200, self.get("http://evil.example/policy.toml").status)
+        self.assertNotIn(b"evil.example", self.get("https://evil.example:1/policy", X_Forwarded_Host="evil.example").body)
+        for target in ("http://me@evil.example/policy", "http:///policy", "ftp://a/policy", "evil.example:443", "http://a/policy/%2e%2E/policy", "http://a"):
+            self.assertEqual(400, self.get(target).status, target)
+        for path in ("/policy/.%2e/policy", "/%2e/policy", "/policy/..", "/policy/...;/..", "/policy%00.toml", "/policy.toml%0d%0aX:y", "/policy\0"):
+            self.assertEqual(400, self.get(path).status, path)
+
+    def test_bodies_in_one_packet_hide_no_request(self):
+        body = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+        one = f"GET /policy.toml HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        web = self.web().send(one + one)
+        answer = web.answer()  # a body that was not read ends the connection, so what stands in it is never read as a request
+        self.assertEqual((200, "close"), (answer.status, answer["connection"]))
+        self.assertTrue(web.ended())
+
+    def test_each_port_speaks_its_own_way_only(self):
+        plain = Connection(self.https)
+        self.addCleanup(plain.close)
+        plain.send("GET /policy HTTP/1.1\r\nHost: a\r\n\r\n")
+        while plain._more():
+            pass
+        self.assertNotIn(b"HTTP/", plain.buffer)
+        with self.assertRaises(OSError):
+            Connection(self.plain, tls=True)
+        for tls in (False, True):
+            self.assertEqual(200, self.get("/policy", tls).status)
 
     def test_heads_have_limits(self):
         self.assertEqual(414, self.get("/" + "a" * 5000).status)
