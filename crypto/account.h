@@ -55,6 +55,7 @@ public:
     std::expected<AccountRecord, Unopenable> open_record(const AccountId& id, const AccountKey& key, const Sealed& sealed) const;
     const KeyringKey& keyring_key() const;
     const ProfileMasterKey& profile_key() const;  ///< for ProfileKeys
+    const UploadSlotKey& upload_slot_key() const;  ///< for UploadKeys
     /// The salt an unknown account's login is answered with; stable for a JID, like a real one.
     std::array<std::uint8_t, 16> fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const;
 

@@ -53,7 +53,8 @@ enum class ClassId : std::uint8_t {
     archive = 1,
     letterbox = 2,
     subscriptions = 3,
-    // 4 upload, 5 room, 6 log: reserved by the design
+    uploads = 4,
+    // 5 room, 6 log: reserved by the design
     // 16.. archive choices, see choice_class()
 };
 
@@ -62,7 +63,7 @@ enum class ClassId : std::uint8_t {
 std::optional<ClassId> choice_class(std::int64_t micros);
 /// The inverse; empty for a class that is no choice.
 std::optional<std::int64_t> choice_micros(ClassId cls);
-/// Its directory below buckets/ and its name in text: "archive", "letterbox", "subscriptions", "archive-1d".
+/// Its directory below buckets/ and its name in text: "archive", "letterbox", "subscriptions", "uploads", "archive-1d".
 std::string class_name(ClassId cls);
 /// The class of that name; strict, so that each class has one.
 std::optional<ClassId> class_named(std::string_view name);

@@ -48,6 +48,8 @@ std::string class_name(ClassId cls) {
             return "letterbox";
         case ClassId::subscriptions:
             return "subscriptions";
+        case ClassId::uploads:
+            return "uploads";
     }
     const Unit* unit = unit_of(cls);
     if (!unit) std::abort();
@@ -62,8 +64,8 @@ std::optional<ClassId> class_named(std::string_view name) {
 
 std::span<const ClassId> all_classes() {
     static constexpr auto every = [] {
-        std::array<ClassId, 3 + 240> out{ClassId::archive, ClassId::letterbox, ClassId::subscriptions};
-        for (std::size_t i = 3; i < out.size(); ++i) out[i] = static_cast<ClassId>(16 + i - 3);
+        std::array<ClassId, 4 + 240> out{ClassId::archive, ClassId::letterbox, ClassId::subscriptions, ClassId::uploads};
+        for (std::size_t i = 4; i < out.size(); ++i) out[i] = static_cast<ClassId>(16 + i - 4);
         return out;
     }();
     return every;

@@ -20,6 +20,8 @@ enum class Form : std::uint8_t {
     // 0xA6 was an account record without tokens
     profile_record = 0xA7,
     account_record = 0xA8,
+    upload_header = 0xA9,
+    upload_chunk = 0xAA,  // its nonce is not stored: the header's and the chunk's number make it
 };
 
 inline constexpr std::size_t nonce_bytes = 24;
@@ -34,6 +36,8 @@ inline constexpr std::size_t account_record_minimum = 1792;
 inline constexpr std::size_t log_entry_minimum = 1024;
 /// Form, crypto_box_seal's 48 bytes, K0, account id, class, bucket, segment.
 inline constexpr std::size_t segment_header_bytes = 1 + 48 + 32 + 16 + 1 + 4 + 4;
+/// Of an upload: what a chunk holds before sealing, and what is around it.
+inline constexpr std::size_t upload_chunk_bytes = std::size_t{64} << 10, upload_chunk_overhead = 1 + tag_bytes;
 inline constexpr std::size_t vault_wrap_bytes = seal_overhead + 32;
 
 /// True if `sealed` starts like `form` and has a size that this form can have.

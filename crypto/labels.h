@@ -25,9 +25,9 @@ inline constexpr Context node_keyring = context("nKeyring");
 inline constexpr Context node_fake_salt = context("nFakeSlt");
 inline constexpr Context node_ledger = context("nLedgerS");
 inline constexpr Context node_profile = context("nProfile");
+inline constexpr Context node_upload_slot = context("nUpldSlt");
 // Reserved for what the design names and nothing uses yet.
 inline constexpr Context node_room = context("nRoomKey");
-inline constexpr Context node_upload_slot = context("nUpldSlt");
 
 // Sub-keys of the vault secret.
 inline constexpr Context vault_roster_index = context("vRosterI");
@@ -63,6 +63,7 @@ inline constexpr std::string_view vault_wrap_key = "lethe vault wrap v1";
 inline constexpr std::string_view token_check = "lethe login token check v1";
 inline constexpr std::string_view token_wrap_key = "lethe login token wrap v1";
 inline constexpr std::string_view token_client = "lethe login token client v1";
+inline constexpr std::string_view upload_key = "lethe upload v1";
 inline constexpr std::string_view log_entry_key = "entry";
 inline constexpr std::string_view log_next_key = "next";
 

@@ -32,6 +32,7 @@ struct NodeKeys::Impl {
     KeyringKey keyring;
     FakeSaltKey fake_salt;
     ProfileMasterKey profile;
+    UploadSlotKey upload_slot;
 };
 
 NodeKeys::NodeKeys(const NodeKey& node_key)
@@ -39,7 +40,8 @@ NodeKeys::NodeKeys(const NodeKey& node_key)
                      subkey<CredentialKey>(node_key, labels::node_credential),
                      subkey<KeyringKey>(node_key, labels::node_keyring),
                      subkey<FakeSaltKey>(node_key, labels::node_fake_salt),
-                     subkey<ProfileMasterKey>(node_key, labels::node_profile)}) {}
+                     subkey<ProfileMasterKey>(node_key, labels::node_profile),
+                     subkey<UploadSlotKey>(node_key, labels::node_upload_slot)}) {}
 NodeKeys::~NodeKeys() = default;
 NodeKeys::NodeKeys(NodeKeys&&) noexcept = default;
 
@@ -74,6 +76,7 @@ std::expected<AccountRecord, Unopenable> NodeKeys::open_record(const AccountId& 
 
 const KeyringKey& NodeKeys::keyring_key() const { return impl_->keyring; }
 const ProfileMasterKey& NodeKeys::profile_key() const { return impl_->profile; }
+const UploadSlotKey& NodeKeys::upload_slot_key() const { return impl_->upload_slot; }
 
 std::array<std::uint8_t, 16> NodeKeys::fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const {
     Bytes message{static_cast<std::uint8_t>(mechanism)};

@@ -59,6 +59,7 @@ bool looks_like(Form form, ByteView sealed) {
             return sealed.size() >= seal_overhead &&
                    is_padded_size(sealed.size() - seal_overhead, account_record_minimum);
         case Form::profile_record:
+        case Form::upload_header:
         case Form::record:
             return sealed.size() >= seal_overhead &&
                    is_padded_size(sealed.size() - seal_overhead, record_minimum);
@@ -67,6 +68,11 @@ bool looks_like(Form form, ByteView sealed) {
                    is_padded_size(sealed.size() - seal_overhead, log_entry_minimum);
         case Form::segment_header:
             return sealed.size() == segment_header_bytes;
+        case Form::upload_chunk: {
+            // Whole chunks, and the last one: what is left of a padded file, whose sizes above one chunk are multiples of 2 KiB.
+            const std::size_t size = sealed.size() - std::min(sealed.size(), upload_chunk_overhead);
+            return size <= upload_chunk_bytes && (is_padded_size(size, log_entry_minimum) || (size > 0 && size % 2048 == 0));
+        }
         case Form::vault_wrap:
             return sealed.size() == vault_wrap_bytes;
     }

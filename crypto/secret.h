@@ -84,6 +84,8 @@ private:
 using NodeKey = Secret<struct NodeKeyTag, 32>;
 using KeyringKey = Secret<struct KeyringKeyTag, 32>;
 using ProfileMasterKey = Secret<struct ProfileMasterKeyTag, 32>;
+using UploadSlotKey = Secret<struct UploadSlotKeyTag, 32>;
+using UploadToken = Secret<struct UploadTokenTag, 32>;
 using AccountKey = Secret<struct AccountKeyTag, 32>;
 using BucketKey = Secret<struct BucketKeyTag, 32>;
 using VaultSecret = Secret<struct VaultSecretTag, 32>;

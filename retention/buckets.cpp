@@ -96,6 +96,7 @@ struct Buckets::Impl : std::enable_shared_from_this<Impl> {
         out[crypto::ClassId::archive].keep = policy.archive;
         out[crypto::ClassId::letterbox].keep = policy.letterbox;
         out[crypto::ClassId::subscriptions].keep = policy.subscriptions;
+        if (policy.uploads.stored()) out[crypto::ClassId::uploads].keep = policy.uploads;
         for (const Keep& choice : policy.archive_choices)
             if (const auto cls = retention::archive_class(policy, in_effect(policy, recorded(choice))))
                 if (*cls != crypto::ClassId::archive) out[*cls].keep = choice;

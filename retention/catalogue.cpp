@@ -38,7 +38,7 @@ std::string choices(const Policy& policy) {
 
 std::string bucket_lifetime(const Policy& policy) {
     return "archive: " + lifetime(policy.archive) + (policy.archive_choices.empty() ? "" : " or as its owner chose: " + choices(policy)) + "; letterbox: " + lifetime(policy.letterbox) +
-           "; subscriptions: " + lifetime(policy.subscriptions);
+           "; subscriptions: " + lifetime(policy.subscriptions) + (policy.uploads.stored() ? "; uploads: " + lifetime(policy.uploads) : "");
 }
 
 void add_state(std::vector<CatalogueRow>& rows) {
@@ -116,6 +116,10 @@ void add_buckets(std::vector<CatalogueRow>& rows, const Policy& policy) {
                     "contact requests and their answers that wait for an absent account: from whom, when, "
                     "the whole stanza",
                     Reader::owner_login, lifetime(policy.subscriptions), bucket_end});
+    if (policy.uploads.stored())
+        rows.push_back({"uploads", "DATA/buckets/uploads/NUMBER.mdb, tables heads, entries",
+                        "files: the content, its size and type; neither name nor address nor who sent it, so erasing an account does not find its files",
+                        Reader::url, lifetime(policy.uploads), bucket_end});
     rows.push_back({"bucket, by account", "DATA/buckets/CLASS/NUMBER.mdb, tables heads, entries",
                     "how many entries of which padded size each account has in it, and in which order they "
                     "came; accounts by "
@@ -191,6 +195,8 @@ std::string_view to_string(Reader reader) {
             return "anyone with the disk and the node key";
         case Reader::owner_login:
             return "only the owner's login";
+        case Reader::url:
+            return "only who has the file's address";
     }
     return "";
 }

@@ -9,7 +9,7 @@
 
 namespace lethe::retention {
 
-enum class Reader { disk, node_key, owner_login };  ///< who can read it: anyone with the disk / with the node key too / only the owner's login
+enum class Reader { disk, node_key, owner_login, url };  ///< who can read it: anyone with the disk / with the node key too / only the owner's login / only who has its address
 
 struct CatalogueRow {
     std::string_view name;     ///< the class, a glossary word

@@ -14,6 +14,8 @@ inline Word word(crypto::ClassId cls) {
             return Word("letterbox");
         case crypto::ClassId::subscriptions:
             return Word("subscriptions");
+        case crypto::ClassId::uploads:
+            return Word("uploads");
     }
     return crypto::is_archive(cls) ? Word("archive_choice") : Word("unknown");
 }

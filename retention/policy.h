@@ -32,10 +32,11 @@ struct Policy {
         std::string name, operator_name, jurisdiction, terms_url;
         std::vector<std::string> contact, languages;
     } service;
-    Keep archive, letterbox, subscriptions;
+    Keep archive, letterbox, subscriptions, uploads;
     std::vector<Keep> archive_choices;  ///< what a user may pick instead of archive, longest first; Keep{} is "0"; at most most_choices
     Keep change_notice;                 ///< a looser policy takes effect only after this
     std::uint64_t letterbox_max_messages = 1000, letterbox_max_bytes = 16u << 20;
+    std::uint64_t uploads_max_size = 16u << 20, uploads_quota_per_day = 100u << 20;  ///< bytes: of one file, and of one account
     std::string registration = "closed";
     std::optional<std::uint64_t> max_accounts;
     LogRules log;

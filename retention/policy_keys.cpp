@@ -76,12 +76,12 @@ Key keep_key(std::string section, std::string name, Keep Policy::*member, Compar
     return key;
 }
 
-/// A limit of the letterbox; none if nothing waits there.
-Key limit_key(std::string name, std::uint64_t Policy::*member) {
-    const auto limit = [member](const Policy& p) { return p.letterbox.stored() ? p.*member : 0; };
-    return {.section = "letterbox",
+/// A limit of a class; none if nothing is stored there.
+Key limit_key(std::string section, Keep Policy::*keep, std::string name, std::uint64_t Policy::*member) {
+    const auto limit = [keep, member](const Policy& p) { return (p.*keep).stored() ? p.*member : 0; };
+    return {.section = std::move(section),
             .name = std::move(name),
-            .value = [limit](const Policy& p) { return p.letterbox.stored() ? std::to_string(limit(p)) : std::string(); },
+            .value = [keep, limit](const Policy& p) { return (p.*keep).stored() ? std::to_string(limit(p)) : std::string(); },
             .turn = [limit](const Policy& from, const Policy& to) { return less_is_tighter(limit(to) > limit(from), limit(from) > limit(to)); },
             .copy = [member](Policy& to, const Policy& from) { to.*member = from.*member; }};
 }
@@ -198,9 +198,12 @@ std::vector<Key> make_table() {
     keys.push_back(keep_key("archive", "keep", &Policy::archive));
     keys.push_back(choices_key());
     keys.push_back(keep_key("letterbox", "keep", &Policy::letterbox));
-    keys.push_back(limit_key("max_messages", &Policy::letterbox_max_messages));
-    keys.push_back(limit_key("max_bytes", &Policy::letterbox_max_bytes));
+    keys.push_back(limit_key("letterbox", &Policy::letterbox, "max_messages", &Policy::letterbox_max_messages));
+    keys.push_back(limit_key("letterbox", &Policy::letterbox, "max_bytes", &Policy::letterbox_max_bytes));
     keys.push_back(keep_key("subscriptions", "keep", &Policy::subscriptions));
+    keys.push_back(keep_key("uploads", "keep", &Policy::uploads));
+    keys.push_back(limit_key("uploads", &Policy::uploads, "max_size", &Policy::uploads_max_size));
+    keys.push_back(limit_key("uploads", &Policy::uploads, "quota_per_day", &Policy::uploads_quota_per_day));
     keys.push_back(registration_key());
     keys.push_back(max_accounts_key());
     keys.push_back(keep_key("change", "notice", &Policy::change_notice, [](const Policy& from, const Policy& to) {

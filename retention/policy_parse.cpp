@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t longest_text = 500;  // these are shown on one line of a page and in a form field
 
 /// The only value that a key of something not built yet may have, as it is written in the file.
-enum class Null { zero_span, zero, no, yes, none, off, empty_text };
+enum class Null { zero_span, no, yes, none, off, empty_text };
 
 struct Unbuilt {
     std::string_view section, key;
@@ -25,9 +25,6 @@ struct Unbuilt {
 constexpr std::array unbuilt{
     Unbuilt{"accounts", "inactive_after", Null::zero_span, "erasing inactive accounts is"},
     Unbuilt{"accounts", "last_seen", Null::none, "last-seen weeks are"},
-    Unbuilt{"uploads", "keep", Null::zero_span, "uploads are"},
-    Unbuilt{"uploads", "max_size", Null::zero, "uploads are"},
-    Unbuilt{"uploads", "quota_per_day", Null::zero, "uploads are"},
     Unbuilt{"rooms", "keep", Null::zero_span, "rooms are"},
     Unbuilt{"profile", "public", Null::yes, "keeping what users publish to the world from strangers is"},
     Unbuilt{"messages", "require_encryption", Null::off, "rules about encryption are"},
@@ -44,8 +41,6 @@ std::string_view written(Null null) {
     switch (null) {
         case Null::zero_span:
             return "\"0\"";
-        case Null::zero:
-            return "0";
         case Null::no:
             return "false";
         case Null::yes:
@@ -65,8 +60,6 @@ bool is_null(TomlSection& section, std::string_view key, Null null) {
     switch (null) {
         case Null::zero_span:
             return section.keep(key).value_or(Keep{}) == Keep{};
-        case Null::zero:
-            return section.integer(key).value_or(0) == 0;
         case Null::no:
             return !section.boolean(key).value_or(false);
         case Null::yes:
@@ -259,6 +252,26 @@ void read_letterbox(TomlSection section, Policy& policy) {
     limit("max_bytes", policy.letterbox_max_bytes);
 }
 
+/// Silence is "not stored" here: a server without a web server takes no uploads.
+void read_uploads(TomlSection section, Policy& policy) {
+    policy.uploads = section.keep("keep").value_or(Keep{});
+    const auto limit = [&](std::string_view key, std::uint64_t& out) {
+        const auto value = section.integer(key, 0, std::int64_t{1} << 40);
+        if (!value) return;
+        const std::string name = "uploads." + std::string(key);
+        if (*value == 0 && policy.uploads.stored())
+            section.error(key, name + " = 0 contradicts uploads.keep; write keep = \"0\" if nothing shall be taken, or a higher limit");
+        if (*value > 0 && !policy.uploads.stored())
+            section.error(key, name + " contradicts uploads.keep, which is \"0\" or left out and stores nothing; remove it, or write a time such as keep = \"7d\"");
+        out = static_cast<std::uint64_t>(*value);
+    };
+    limit("max_size", policy.uploads_max_size);
+    limit("quota_per_day", policy.uploads_quota_per_day);
+    if (policy.uploads.stored() && policy.uploads_quota_per_day < policy.uploads_max_size)
+        section.error(section.has("quota_per_day") ? "quota_per_day" : "max_size",
+                      "uploads.quota_per_day is less than uploads.max_size, so the largest file could never be sent; make it at least as large");
+}
+
 void read_accounts(TomlSection section, Policy& policy) {
     refuse_unbuilt(section, "accounts");
     if (const auto max = section.integer("max_accounts", 1))
@@ -366,11 +379,12 @@ std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std
         root.section("subscriptions")
             .keep("keep")
             .value_or(Keep{.micros = 90 * std::int64_t{86'400'000'000}, .unlimited = false});
+    read_uploads(root.section("uploads"), policy);
     read_accounts(root.section("accounts"), policy);
     read_log(root.section("log"), policy);
     read_change(root.section("change"), policy);
     for (const std::string_view name :
-         {"uploads", "rooms", "profile", "messages", "metrics", "federation", "backup"})
+         {"rooms", "profile", "messages", "metrics", "federation", "backup"})
         refuse_unbuilt(root.section(name), name);
     auto errors = file->finish();
     if (!errors.empty()) return std::unexpected(std::move(errors));

@@ -86,6 +86,7 @@ private:
         const std::string archive = say("messages that your devices can fetch again", "Nachrichten, die Ihre Geräte nachladen können");
         const std::string letterbox = say("messages that wait while you are away", "Nachrichten, die warten, während Sie abwesend sind");
         const std::string requests = say("contact requests that wait while you are away", "Kontaktanfragen, die warten, während Sie abwesend sind");
+        const std::string files = say("files that are sent", "Dateien, die verschickt werden");
         const std::string log = say("log of the server", "Protokoll des Servers");
         Picture picture{.title = say("How long what is kept", "Was wie lange aufbewahrt wird"),
                         .caption = say("From mark to mark time grows by leaps, as the names of the marks say. A filled bar: only its owner can read it. A hollow one: whoever has the "
@@ -93,6 +94,8 @@ private:
                                        "Von Marke zu Marke wächst die Zeit in Sprüngen, wie die Namen der Marken sagen. Ein gefüllter Balken: nur der Besitzer kann es lesen. Ein "
                                        "hohler: wer die Platte hat, kann es. Ein Pfeil hat kein Ende, und ein gestrichelter Rahmen ist nicht gespeichert."),
                         .bars = {}};
+        if (policy_.uploads.stored())
+            picture.caption += say(" A file is read by whoever has its address, and by nobody else.", " Eine Datei liest, wer ihre Adresse hat, und sonst niemand.");
         const auto bar = [&](std::string name, const Keep& keep, bool open = false) {
             picture.bars.push_back({.name = std::move(name), .kept = said(keep), .reader = open ? anyone : owner, .keep = keep, .open = open});
         };
@@ -101,6 +104,7 @@ private:
             if (choice.stored() && choice != policy_.archive) bar(archive + say(", if you choose so", ", wenn Sie es so wählen"), choice);
         bar(letterbox, policy_.letterbox);
         bar(requests, policy_.subscriptions);
+        if (policy_.uploads.stored()) picture.bars.push_back({.name = files, .kept = said(policy_.uploads), .reader = say("only who has the file's address"), .keep = policy_.uploads});
         bar(log, policy_.log.keep, true);
         for (const auto& [keep, events] : log_events_apart()) bar(log + ": " + events, keep, true);
         add(std::move(picture));
@@ -115,6 +119,11 @@ private:
                       say("until changed or erased"), say("anyone with the disk and the node key")},
                      {say("the account itself", "das Konto selbst"), say("until changed or erased"), say("anyone with the disk and the node key")},
                      {log, said(policy_.log.keep) + say(" (events of their own below)", " (eigene Ereignisse unten)"), anyone}}};
+        if (policy_.uploads.stored())
+            table.rows.insert(table.rows.begin() + 3,
+                              {files, said(policy_.uploads) + say("; at most ", "; höchstens ") + bytes(policy_.uploads_max_size) + say(" each, ", " je Datei, ") +
+                                          bytes(policy_.uploads_quota_per_day) + say(" a day", " am Tag"),
+                               say("only who has the file's address")});
         add(std::move(table));
     }
 
@@ -135,11 +144,11 @@ private:
     void readers() {
         add(Heading{2, say("Who can read what", "Wer was lesen kann")});
         Facts facts;
-        for (const Reader reader : {Reader::owner_login, Reader::node_key, Reader::disk}) {
+        for (const Reader reader : {Reader::owner_login, Reader::url, Reader::node_key, Reader::disk}) {
             std::string names;
             for (const auto& row : catalogue(policy_))
                 if (row.reader == reader) names += (names.empty() ? "" : "; ") + say(row.name);
-            facts.rows.emplace_back(say(to_string(reader)), names);
+            if (!names.empty()) facts.rows.emplace_back(say(to_string(reader)), names);
         }
         add(std::move(facts));
         add(Paragraph{say("The names are those of the table of everything that is stored, below. Whoever controls the running server can also read what passes through it without "

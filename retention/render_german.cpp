@@ -29,6 +29,7 @@ const Pair pairs[] = {
     {"archive, own choice", "Archiv, eigene Wahl"},
     {"letterbox", "Briefkasten"},
     {"subscriptions", "Kontaktanfragen"},
+    {"uploads", "Dateien"},
     {"bucket, by account", "Eimer, nach Konten"},
     {"bucket, from outside", "Eimer, von außen"},
     {"log", "Protokoll"},
@@ -44,6 +45,7 @@ const Pair pairs[] = {
     {"anyone with the disk", "jeder, der die Platte hat"},
     {"anyone with the disk and the node key", "jeder, der die Platte und den Knotenschlüssel hat"},
     {"only the owner's login", "nur die Anmeldung des Besitzers"},
+    {"only who has the file's address", "nur wer die Adresse der Datei hat"},
     // Lifetimes.
     {"until changed or erased", "bis zur Änderung oder Löschung"},
     {"until the client or the app server ends it, or the account is erased or reset",
@@ -98,6 +100,8 @@ const Pair pairs[] = {
      "Nachrichten, die auf einen Abwesenden warten: von wem, wann, die ganze Nachricht"},
     {"contact requests and their answers that wait for an absent account: from whom, when, the whole stanza",
      "Kontaktanfragen und ihre Antworten, die auf einen Abwesenden warten: von wem, wann, die ganze Anfrage"},
+    {"files: the content, its size and type; neither name nor address nor who sent it, so erasing an account does not find its files",
+     "Dateien: Inhalt, Größe und Art; weder Name noch Adresse noch wer sie verschickt hat, deshalb findet das Löschen eines Kontos dessen Dateien nicht"},
     {"how many entries of which padded size each account has in it, and in which order they came; accounts by keyed hash, so by name where the "
      "address is guessed",
      "wie viele Einträge welcher aufgefüllten Größe jedes Konto darin hat und in welcher Reihenfolge sie kamen; Konten als Hashwert, also dem Namen "

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Reading, on the caller's thread: one short transaction, everything copied out.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "store/engine.h"
@@ -8,6 +11,8 @@ namespace lethe::store {
 
 namespace {
 
+constexpr std::size_t large = std::size_t{64} << 10;  // chunks of files
+
 /// f(transaction) in the environment behind `pin`; its code, or what beginning failed with.
 template <class F>
 int read_in(const std::expected<Registry::Pin, int>& pin, F&& f) {
@@ -15,6 +20,15 @@ int read_in(const std::expected<Registry::Pin, int>& pin, F&& f) {
     const ReadTransaction txn(**pin);
     if (txn.code() != 0) return txn.code();
     return f(txn);
+}
+
+/// Pages of a map that were read count as memory of this process until somebody wants them back: a file of a gigabyte that was fetched once, a gigabyte.
+/// They stay in the kernel's cache, and whoever reads them again finds them there.
+void let_go(ByteView value) {
+    static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto first = reinterpret_cast<std::uintptr_t>(value.data()) & ~(page - 1);
+    const auto end = (reinterpret_cast<std::uintptr_t>(value.data()) + value.size() + page - 1) & ~(page - 1);
+    ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 std::uint32_t u32_at(ByteView key, std::size_t at) { return *format::decode_u32(key.subspan(at, 4)); }
@@ -166,6 +180,7 @@ std::expected<std::vector<Store::Entry>, Error> Store::entries(const BucketId& i
             if (key.size() != first.size()) return true;
             const auto index = static_cast<std::uint16_t>(key[20] << 8 | key[21]);
             out.push_back({index, Sealed::from_disk(value)});
+            if (value.size() >= large) let_go(value);
             return out.size() < max;
         });
     });

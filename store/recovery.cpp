@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 
 namespace lethe::store {
@@ -132,6 +133,13 @@ std::expected<std::set<BucketId>, Problem> buckets_on_disk(const Engine& engine)
     return out;
 }
 
+/// The name that comes behind it; false: it is the last.
+bool next(LogPrefix& prefix) {
+    for (auto& byte : std::views::reverse(prefix.bytes))
+        if (++byte != 0) return true;
+    return false;
+}
+
 /// The info row of a sound environment of this very bucket.
 std::optional<format::BucketInfo> read_info(Engine& engine, const BucketId& id) {
     auto pin = engine.bucket(id);
@@ -143,6 +151,40 @@ std::optional<format::BucketInfo> read_info(Engine& engine, const BucketId& id) 
     const auto info = format::decode_info(**value);
     if (!info || info->version != format::version || info->id != id) return std::nullopt;
     return info;
+}
+
+/// Chunks of uploads that never got their header: a crash, or a stop, cut them short. A disk that takes nothing now postpones this to the next
+/// open: nobody finds them, whatever happens.
+void drop_unfinished_uploads(Engine& engine, const BucketId& id) {
+    std::vector<LogPrefix> unfinished;
+    {
+        auto pin = engine.bucket(id);
+        if (!pin) return;
+        const ReadTransaction txn(**pin);
+        if (txn.code() != 0) return;
+        // One look per file, from its first chunk to behind its last possible one.
+        for (std::optional<LogPrefix> file = LogPrefix{}; file;) {
+            const LogPrefix from = *std::exchange(file, std::nullopt);
+            const int code = txn.each(format::entries, {}, from.view(), [&](ByteView key, ByteView) {
+                if (key.size() < LogPrefix::size) return true;
+                file.emplace();
+                std::ranges::copy(key.first(LogPrefix::size), file->bytes.begin());
+                return false;
+            });
+            if (code != 0 || !file) break;
+            const auto header = txn.get(format::heads, format::head_key(*file, 0));
+            if (!header) break;
+            if (!*header) unfinished.push_back(*file);
+            if (!next(*file)) break;
+        }
+    }
+    if (unfinished.empty()) return;
+    static_cast<void>(transact(*engine.registry, engine.path_of(id), bucket_layout(), [&](WriteTransaction& txn) {
+        int code = 0;
+        for (const auto& file : unfinished)
+            if (code == 0) code = txn.erase_prefix(format::entries, file.view());
+        return code;
+    }));
 }
 
 BucketTable::Entry examine(Engine& engine, const BucketId& id, const format::SlotRef& slot, Depth depth) {
@@ -160,6 +202,7 @@ BucketTable::Entry examine(Engine& engine, const BucketId& id, const format::Slo
     entry.span.end = std::min(entry.span.end, info->span.end);
     entry.span.deadline = std::min(entry.span.deadline, info->span.deadline);
     entry.state = BucketTable::State::alive;
+    if (id.cls == ClassId::uploads) drop_unfinished_uploads(engine, id);
     return entry;
 }
 

@@ -63,6 +63,11 @@ Batch& Batch::erase_entry(const LogPrefix& prefix, const crypto::LogPlace& place
     return *this;
 }
 
+Batch& Batch::erase_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment) {
+    impl_->logs.push_back({bucket, format::heads, to_bytes(format::head_key(prefix, segment)), std::nullopt});
+    return *this;
+}
+
 bool Batch::empty() const { return impl_->logs.empty() && impl_->rows.empty(); }
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

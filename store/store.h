@@ -91,6 +91,7 @@ public:
     Batch& put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment, Sealed header);
     Batch& append(const LogPrefix& prefix, crypto::SealedEntry entry);
     Batch& erase_entry(const LogPrefix& prefix, const crypto::LogPlace& place);
+    Batch& erase_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment);
     bool empty() const;
 
 private:

@@ -15,15 +15,16 @@ using nlohmann::json;
 struct CommandRow {
     Command command;
     std::string_view name;
-    bool account, password;
+    bool account, password, url = false;
 };
-constexpr std::array<CommandRow, 10> commands{{
+constexpr std::array<CommandRow, 11> commands{{
     {Command::account_add, "account add", true, true},
     {Command::account_reset, "account reset", true, true},
     {Command::account_suspend, "account suspend", true, false},
     {Command::account_unsuspend, "account unsuspend", true, false},
     {Command::account_erase, "account erase", true, false},
     {Command::account_count, "account count", false, false},
+    {Command::upload_remove, "upload remove", false, false, true},
     {Command::sweep, "sweep", false, false},
     {Command::clock_accept, "clock accept", false, false},
     {Command::status, "status", false, false},
@@ -63,6 +64,7 @@ public:
 
     std::optional<std::string> command;
     std::optional<std::string> account;
+    std::optional<std::string> url;
     std::optional<Password> password;
     std::string error;
 
@@ -74,7 +76,8 @@ public:
         if (name == "command") return expect(command.has_value(), Field::command);
         if (name == "account") return expect(account.has_value(), Field::account);
         if (name == "password") return expect(password.has_value(), Field::password);
-        return fail("a request holds command, account and password, nothing else");
+        if (name == "url") return expect(url.has_value(), Field::url);
+        return fail("a request holds command, account, password and url, nothing else");
     }
     bool string(string_t& value) {
         switch (field_) {
@@ -85,6 +88,9 @@ public:
                 break;
             case Field::account:
                 account = value;
+                break;
+            case Field::url:
+                url = value;
                 break;
             case Field::password: {
                 const bool fits = value.size() <= Password::longest;
@@ -114,7 +120,7 @@ public:
     }
 
 private:
-    enum class Field { none, command, account, password };
+    enum class Field { none, command, account, password, url };
     bool expect(bool again, Field field) {
         field_ = field;
         return again ? fail("a request names each thing once") : true;
@@ -156,6 +162,10 @@ std::string encode(const Request& request) {
         append_string(out, request.account);
     }
     const auto* row = std::ranges::find(commands, request.command, &CommandRow::command);
+    if (row->url) {
+        out += ",\"url\":";
+        append_string(out, request.url);
+    }
     if (row->password) {
         out += ",\"password\":";
         append_string(out, request.password.view());
@@ -178,8 +188,11 @@ std::expected<Request, Failure> decode_request(std::string_view line) {
     if (row->password != reader.password.has_value())
         return std::unexpected(
             bad_request(row->password ? "this command needs a password" : "this command takes no password"));
+    if (row->url != reader.url.has_value())
+        return std::unexpected(bad_request(row->url ? "this command needs a url" : "this command takes no url"));
     Request request;
     request.command = row->command;
+    if (reader.url) request.url = std::move(*reader.url);
     if (reader.account) request.account = std::move(*reader.account);
     if (reader.password) request.password = std::move(*reader.password);
     return request;
@@ -242,6 +255,8 @@ void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer a
             return handler.erase(request.account, std::move(answer));
         case Command::account_count:
             return handler.count(std::move(answer));
+        case Command::upload_remove:
+            return handler.remove_upload(request.url, std::move(answer));
         case Command::sweep:
             return handler.sweep(std::move(answer));
         case Command::clock_accept:

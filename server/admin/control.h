@@ -34,6 +34,7 @@ enum class Command : std::uint8_t {
     account_unsuspend,
     account_erase,
     account_count,
+    upload_remove,
     sweep,
     clock_accept,
     status,
@@ -45,6 +46,7 @@ struct Request {
     Command command = Command::status;
     std::string account;  ///< as typed; empty where the command takes none
     Password password;    ///< account add and reset
+    std::string url = {};  ///< upload remove
 };
 
 /// What a command found out, in the order it is printed. Names are snake_case.
@@ -75,6 +77,7 @@ public:
     virtual void unsuspend(std::string_view account, Answer answer) = 0;
     virtual void erase(std::string_view account, Answer answer) = 0;
     virtual void count(Answer answer) = 0;
+    virtual void remove_upload(std::string_view url, Answer answer) = 0;
     virtual void sweep(Answer answer) = 0;
     virtual void accept_clock(Answer answer) = 0;
     virtual void status(Answer answer) = 0;

@@ -325,6 +325,8 @@ void Operations::erase(const xmpp::BareJid& account, Done done) {
         std::move(done));
 }
 
+const crypto::NodeKeys& Operations::keys() const { return impl_->keys; }
+
 std::uint64_t Operations::count() const { return impl_->store.account_count(); }
 bool Operations::busy(const crypto::AccountId& id) const { return impl_->deciding.contains(id); }
 

@@ -94,6 +94,7 @@ public:
     void end_token(const xmpp::BareJid& account, const std::array<std::uint8_t, 32>& check, Done done);
     void erase(const xmpp::BareJid& account, Done done);
     std::uint64_t count() const;
+    const crypto::NodeKeys& keys() const;
 
     /// An operation on this account is under way that may change who can log in: what account() of the store says may be gone in
     /// a moment. A login should be asked to come back.

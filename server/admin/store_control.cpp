@@ -5,6 +5,7 @@
 #include <map>
 
 #include "retention/policy_change.h"
+#include "server/admin/uploads.h"
 #include "server/xmpp/datetime.h"
 
 namespace lethe::admin {
@@ -86,6 +87,23 @@ void StoreControlHandler::count(Answer answer) {
     answer(Facts{{"accounts", static_cast<std::int64_t>(options_.operations.count())}});
 }
 
+void StoreControlHandler::remove_upload(std::string_view url, Answer answer) {
+    const auto token = token_in(url);
+    if (!token)
+        return answer(std::unexpected(Failure{Status::usage, "this is not the address of a file here; it looks like https://HOST/f/ and 43 characters, then a name"}));
+    const auto& keys = options_.operations.keys();
+    std::vector<UploadPlace> places;
+    for (const auto& bucket : options_.store.buckets())
+        if (bucket.id.cls == crypto::ClassId::uploads)
+            if (auto key = options_.store.bucket_key(bucket.id)) places.push_back({bucket.id, std::make_shared<const crypto::BucketKey>(std::move(*key))});
+    const auto found = find_upload(options_.store, places, crypto::upload_row(keys.upload_slot_key(), *token), *token);
+    if (!found) return answer(std::unexpected(Failure{Status::refused, "there is no file at this address, or not any more"}));
+    erase_upload(options_.store, found->place.bucket, found->row, found->header.chunks(), [answer = std::move(answer)](store::Result result) mutable {
+        if (result) return answer(Facts{});
+        answer(std::unexpected(Failure{Status::system, "the disk refused to remove the file; look at the disk and try again"}));
+    });
+}
+
 void StoreControlHandler::sweep(Answer answer) {
     if (const auto may = may_sweep(); !may) return answer(std::unexpected(may.error()));
     if (!options_.buckets)
@@ -114,7 +132,8 @@ std::size_t StoreControlHandler::overdue() const {
 void StoreControlHandler::status(Answer answer) {
     Facts facts{{"accounts", static_cast<std::int64_t>(options_.operations.count())}};
     std::map<crypto::ClassId, std::int64_t> per_class{
-        {crypto::ClassId::archive, 0}, {crypto::ClassId::letterbox, 0}, {crypto::ClassId::subscriptions, 0}};
+        {crypto::ClassId::archive, 0}, {crypto::ClassId::letterbox, 0}, {crypto::ClassId::subscriptions, 0},
+        {crypto::ClassId::uploads, 0}};
     std::int64_t next = store::no_deadline;
     for (const auto& bucket : options_.store.buckets()) {
         ++per_class[bucket.id.cls];

@@ -40,6 +40,7 @@ public:
     void unsuspend(std::string_view account, Answer answer) override;
     void erase(std::string_view account, Answer answer) override;
     void count(Answer answer) override;
+    void remove_upload(std::string_view url, Answer answer) override;
     void sweep(Answer answer) override;
     void status(Answer answer) override;
     /// in_force, in_force_hash; if a policy waits announced, announced_hash, announced_at, effective_at; serial.

@@ -23,6 +23,7 @@
 #include "server/core/logs.h"
 #include "server/core/session.h"
 #include "server/core/turns.h"
+#include "server/core/uploads.h"
 
 namespace lethe::core {
 
@@ -50,6 +51,7 @@ public:
     const xmpp::BareJid domain;
     Logs logs;
     Intake intake;
+    Uploads uploads;
     Departed departed;  ///< sessions that could have been resumed
     ClientFeatures client_features;
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free

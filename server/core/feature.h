@@ -91,6 +91,8 @@ struct Feature {
     /// A stanza for a local account waits: no session took the message, a session that hibernates was sent the message or request, or those
     /// that were sent the message have lost it.
     std::function<void(Core&, const xmpp::BareJid&, const xml::Element&)> stanza_waits = {};
+    /// Whether its disco features are told at present; without it always.
+    std::function<bool(const Core&)> offered = {};
 };
 
 /// All features; a second handler for the same payload is a programming error and aborts at start.

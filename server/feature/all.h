@@ -26,6 +26,7 @@ core::Feature private_storage(); // XEP-0049
 core::Feature push();            // XEP-0357
 core::Feature registration();    // XEP-0077
 core::Feature roster();          // RFC 6121 section 2
+core::Feature upload();          // XEP-0363
 core::Feature uptime();          // XEP-0012
 core::Feature vcard();           // XEP-0054, XEP-0153, XEP-0398
 core::Feature version();         // XEP-0092

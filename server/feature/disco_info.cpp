@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::string_view server_category = "server", server_type = "im", server_name = "Lethe";
 
-std::set<std::string> names(const core::FeatureTable& table, bool server) {
+std::set<std::string> names(const core::Core& core, bool server) {
     std::set<std::string> out;
-    for (const auto& feature : table.all())
-        for (const auto name : server ? feature.server_features : feature.account_features) out.emplace(name);
+    for (const auto& feature : core.features.all())
+        if (!feature.offered || feature.offered(core)) for (const auto name : server ? feature.server_features : feature.account_features) out.emplace(name);
     return out;
 }
 
@@ -42,13 +42,13 @@ void add_disco_info(xml::Element query, const core::Core& core, bool server) {
                 another.set_attr("category", category);
                 another.set_attr("type", type);
             }
-    for (const auto& name : names(core.features, server)) query.add("feature").set_attr("var", name);
+    for (const auto& name : names(core, server)) query.add("feature").set_attr("var", name);
     if (!server) return;
     for (const auto& form : forms(core)) xmpp::add_form(query, form);
 }
 
 std::string caps_ver(const core::Core& core) {
-    return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(core.features, true),
+    return xmpp::caps_hash({{std::string(server_category), std::string(server_type), "", std::string(server_name)}}, names(core, true),
                            forms(core));
 }
 

@@ -2,6 +2,7 @@
 #include "server/feature/policy_forms.h"
 
 #include "retention/render.h"
+#include "server/feature/upload.h"
 #include "server/xmpp/datetime.h"
 #include "server/xmpp/ns.h"
 
@@ -36,7 +37,7 @@ std::vector<std::string> explanation(const Policy& policy) {
                            : "Messages, contacts and settings are stored so that only their owner's login opens them; at the end of their time their key is destroyed. Whoever "
                              "controls the running server can read what passes through it without end-to-end encryption.");
         lines.push_back((de ? "Archiv: " : "Archive: ") + spoken(policy.archive, language) + (de ? "; Briefkasten: " : "; letterbox: ") + spoken(policy.letterbox, language) +
-                        (de ? "; Kontaktanfragen: " : "; contact requests: ") + spoken(policy.subscriptions, language) + (de ? "; Protokoll: " : "; log: ") +
+                        (de ? "; Kontaktanfragen: " : "; contact requests: ") + spoken(policy.subscriptions, language) + (de ? "; Dateien: " : "; files: ") + spoken(policy.uploads, language) + (de ? "; Protokoll: " : "; log: ") +
                         spoken(policy.log.keep, language) + ".");
     }
     return lines;
@@ -79,6 +80,9 @@ Form figures(const core::Core& core) {
     text("letterbox-max-messages", std::to_string(policy.letterbox.stored() ? policy.letterbox_max_messages : 0));
     text("letterbox-max-bytes", std::to_string(policy.letterbox.stored() ? policy.letterbox_max_bytes : 0));
     text("subscriptions", to_string(policy.subscriptions));
+    text("uploads", to_string(policy.uploads));
+    text("uploads-max-size", std::to_string(policy.uploads.stored() ? policy.uploads_max_size : 0));
+    text("uploads-quota-per-day", std::to_string(policy.uploads.stored() ? policy.uploads_quota_per_day : 0));
     text("log", to_string(policy.log.keep));
     const auto treatment = [](retention::Treatment t) { return std::string(to_string(t)); };
     add(out, "log-address", "list-single", {treatment(policy.log.address)});
@@ -105,6 +109,10 @@ Form contacts(const core::Core& core) {
 
 }  // namespace
 
-std::vector<Form> policy_forms(const core::Core& core) { return {data_policy(core), figures(core), contacts(core)}; }
+std::vector<Form> policy_forms(const core::Core& core) { 
+    std::vector<Form> out{data_policy(core), figures(core), contacts(core)};
+    if (offers_uploads(core)) out.push_back(upload_form(core));
+    return out;
+}
 
 }  // namespace lethe::feature

@@ -192,10 +192,12 @@ asio::awaitable<bool> Connection::send_pieces(Response::Pieces pieces, std::uint
         const std::optional<std::string> piece = co_await std::move(making);
         if (!piece || piece->empty() || piece->size() > length) co_return false;
         length -= piece->size();
-        within(seconds(limits_.stall_seconds));
-        auto writing = stream_.write(*piece);
-        const auto written = co_await std::move(writing);
-        if (!written) co_return false;
+        for (std::size_t sent = 0; sent < piece->size(); sent += piece_size) {
+            within(seconds(limits_.stall_seconds));
+            auto writing = stream_.write(std::string_view(*piece).substr(sent, piece_size));
+            const auto written = co_await std::move(writing);
+            if (!written) co_return false;
+        }
     }
     co_return true;
 }
@@ -230,7 +232,8 @@ asio::awaitable<std::expected<std::size_t, net::NetError>> Connection::read(std:
     }
     body_left_ -= got;
     piece_left_ -= std::min(got, piece_left_);
-    if (body_left_ == 0) timer_.cancel();
+    // Between pieces it is the reader who takes his time: a disk, say.
+    if (body_left_ == 0 || piece_left_ == 0) timer_.cancel();
     co_return got;
 }
 

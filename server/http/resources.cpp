@@ -15,6 +15,8 @@ Router resources(core::Core& core, stream::Connections& clients, const retention
         router.add("/.well-known/host-meta", read_only(host_meta_xml(url)));
         router.add("/.well-known/host-meta.json", read_only(host_meta_json(url)));
     }
+    router.add("/u/", upload_put(core));
+    router.add("/f/", upload_get(core));
     return router;
 }
 

@@ -18,6 +18,10 @@ Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::opti
 Handler policy_file(core::Core& core);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
 Handler ledger(core::Core& core);
+/// /u/TOKEN/NAME: takes a file, once, for the slot that the token stands for.
+Handler upload_put(core::Core& core);
+/// /f/TOKEN/NAME: a file, while it is kept, with ranges. Whatever is no such address is 404.
+Handler upload_get(core::Core& core);
 
 /// A WebSocket (RFC 6455) that speaks XMPP (RFC 7395), to be one of `clients`.
 inline constexpr std::string_view websocket_path = "/xmpp-websocket";

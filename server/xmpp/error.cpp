@@ -90,6 +90,8 @@ xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) 
     }
     if (!error.app_name.empty()) {
         xml::Element specific = e.add(error.app_name, error.app_ns);
+        if (!error.app_child.empty()) specific.add(error.app_child).add_text(error.app_child_text);
+        if (!error.app_stamp.empty()) specific.set_attr("stamp", error.app_stamp);
         if (!error.app_feature.empty()) specific.set_attr("feature", error.app_feature);
     }
     return reply;

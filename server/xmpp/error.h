@@ -23,6 +23,8 @@ struct StanzaError {
     std::string app_name = {}; ///< application-specific element, may be empty
     std::string app_ns = {};
     std::string app_feature = {};  ///< its attribute 'feature' (XEP-0060's <unsupported/>)
+    std::string app_stamp = {};  ///< its attribute 'stamp' (XEP-0363's <retry/>)
+    std::string app_child = {}, app_child_text = {};  ///< an element in it (XEP-0363's <max-file-size/>)
     std::string_view type = {};  ///< where a XEP asks for another than default_type(); a literal
 };
 

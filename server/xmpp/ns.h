@@ -66,6 +66,7 @@ inline constexpr std::string_view reporting = "urn:xmpp:reporting:1";           
 inline constexpr std::string_view eme = "urn:xmpp:eme:0";                                          // XEP-0380
 inline constexpr std::string_view push = "urn:xmpp:push:0";                                        // XEP-0357
 inline constexpr std::string_view data_policy = "urn:xmpp:data-policy:0";                          // XEP-0504
+inline constexpr std::string_view http_upload = "urn:xmpp:http:upload:0";                            // XEP-0363
 inline constexpr std::string_view server_info = "http://jabber.org/network/serverinfo";            // XEP-0157
 inline constexpr std::string_view stream_limits = "urn:xmpp:stream-limits:0";                      // XEP-0478
 }  // namespace lethe::xmpp::ns

@@ -2,6 +2,8 @@
 // HTTP requests: any bytes are a request, a refusal or the beginning of one, however they are split; what is accepted can be read in one way.
 #include <algorithm>
 
+#include "server/admin/uploads.h"
+#include "server/feature/upload.h"
 #include "server/http/request_parser.h"
 #include "server/http/response.h"
 #include "tests/fuzz/driver.h"
@@ -50,9 +52,27 @@ Outcome outcome(std::string_view text, std::size_t step) {
     return out;
 }
 
+/// What becomes of a file's name, type and address (XEP-0363), whoever wrote them.
+void upload(std::string_view input) {
+    static const bool ready = crypto::initialise().has_value();
+    require(ready, "memory for keys");
+    const std::string token(43, 'A'), segment = feature::path_segment(input);
+    if (!input.empty()) {
+        const auto target = parse_target("/f/" + token + '/' + segment);
+        require(target.has_value(), "any name ends an address");
+        require(target->query.empty() && target->path.starts_with("/f/" + token + '/') && target->path.size() > 47, "behind the token");
+        require(target->path.find('/', 47) == std::string::npos, "as one segment");
+    }
+    if (const auto parsed = crypto::parse_upload_token(input)) require(crypto::to_text(*parsed) == input, "a token has one text");
+    if (feature::is_media_type(input))
+        require(input.find('/') != input.npos && std::ranges::all_of(input, [](char c) { return c >= ' ' && c <= '~'; }), "a type is fit for a field");
+    (void)admin::token_in(input);
+}
+
 }  // namespace
 
 void run(std::string_view input) {
+    upload(input);
     const Outcome whole = outcome(input, input.size() + 1);
     for (const std::size_t step : {1, 2, 3, 7}) require(outcome(input, step) == whole, "the split does not matter");
     if (whole.state == State::complete) {
@@ -79,7 +99,10 @@ std::vector<std::string> seeds() {
             "bytes=0-9",
             "bytes=-5",
             "en-GB,de;q=0.9,*;q=0.1",
-            "W/\"a\", \"b\""};
+            "W/\"a\", \"b\"",
+            "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s",
+            "https://chat.example/f/-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s/..%2f\xc3\xa4?.jpg",
+            "text/plain;charset=utf-8"};
 }
 
 std::vector<std::string> words() {

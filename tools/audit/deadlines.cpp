@@ -26,6 +26,8 @@ std::optional<Keep> keep_of(const retention::Policy& policy, crypto::ClassId cls
             return policy.letterbox;
         case crypto::ClassId::subscriptions:
             return policy.subscriptions;
+        case crypto::ClassId::uploads:
+            return policy.uploads;
     }
     const auto chosen = crypto::choice_micros(cls);
     if (!chosen) return std::nullopt;

@@ -32,8 +32,9 @@ constexpr std::size_t most_public = 4 << 20, most_public_rows = 1000, most_outpu
 constexpr std::size_t box_key_end = 32;  // in a segment header: the last byte of crypto_box_seal's own key
 
 /// What a table holds, by its rows' sizes and forms.
+enum class Of : std::uint8_t { state, log, uploads };
 struct Rule {
-    bool bucket;
+    Of of;
     std::string_view table;
     std::size_t key;     ///< bytes
     bool sealed;         ///< else public
@@ -41,24 +42,27 @@ struct Rule {
     std::size_t before;  ///< plain bytes in front of the sealed ones
 };
 constexpr Rule rules[] = {
-    {false, "meta", 0, false, {}, 0},
-    {false, "accounts", 16, true, Form::account_record, 8},
-    {false, "roster", 32, true, Form::record, 0},
-    {false, "blocklist", 32, true, Form::record, 0},
-    {false, "settings", 32, true, Form::record, 0},
-    {false, "personal", 32, true, Form::record, 0},
-    {false, "profile", 32, true, Form::profile_record, 0},
-    {true, "info", 0, false, {}, 0},
-    {true, "heads", 20, true, Form::segment_header, 0},
-    {true, "entries", 22, true, Form::log_entry, 0},
+    {Of::state, "meta", 0, false, {}, 0},
+    {Of::state, "accounts", 16, true, Form::account_record, 8},
+    {Of::state, "roster", 32, true, Form::record, 0},
+    {Of::state, "blocklist", 32, true, Form::record, 0},
+    {Of::state, "settings", 32, true, Form::record, 0},
+    {Of::state, "personal", 32, true, Form::record, 0},
+    {Of::state, "profile", 32, true, Form::profile_record, 0},
+    {Of::log, "info", 0, false, {}, 0},
+    {Of::uploads, "info", 0, false, {}, 0},
+    {Of::log, "heads", 20, true, Form::segment_header, 0},
+    {Of::uploads, "heads", 20, true, Form::upload_header, 0},
+    {Of::uploads, "entries", 22, true, Form::upload_chunk, 0},
+    {Of::log, "entries", 22, true, Form::log_entry, 0},
 };
-const Rule* rule_for(bool bucket, std::string_view table) {
+const Rule* rule_for(Of of, std::string_view table) {
     const auto* const found =
-        std::ranges::find_if(rules, [&](const Rule& r) { return r.bucket == bucket && r.table == table; });
+        std::ranges::find_if(rules, [&](const Rule& r) { return r.of == of && r.table == table; });
     if (found != std::end(rules)) return found;
     // Tables that hold nothing sealed: their rows are judged outside of the child.
-    static constexpr Rule public_table{false, "", 0, false, {}, 0};
-    const bool known = !bucket && std::ranges::find(format::state_tables, table, [](const char* t) { return std::string_view(t); }) !=
+    static constexpr Rule public_table{Of::state, "", 0, false, {}, 0};
+    const bool known = of == Of::state && std::ranges::find(format::state_tables, table, [](const char* t) { return std::string_view(t); }) !=
                                       format::state_tables.end();
     return known ? &public_table : nullptr;
 }
@@ -69,10 +73,10 @@ enum class Tag : std::uint8_t { end = 1, table, odd, account, plain, text_betwee
 /// In the child.
 class Reading {
 public:
-    Reading(const store::Confined& parent, bool bucket, Extent extent) : parent_(parent), bucket_(bucket), extent_(extent) {}
+    Reading(const store::Confined& parent, Of of, Extent extent) : parent_(parent), of_(of), extent_(extent) {}
 
     int read(const std::filesystem::path& path, int fd, std::uint64_t size, Walk::Locking locking) {
-        if (extent_ == Extent::all && text_in_file(fd, size, bucket_ ? Texts::none : Texts::policies)) say(Tag::text_between);
+        if (extent_ == Extent::all && text_in_file(fd, size, of_ != Of::state ? Texts::none : Texts::policies)) say(Tag::text_between);
         if (!walk_.open(path, size, locking) || !parent_.seal()) return 1;
         if (extent_ == Extent::policy) {
             if (!read_table("policy")) return 1;
@@ -103,7 +107,7 @@ private:
     }
 
     bool read_table(const std::string& name) {
-        const Rule* const rule = rule_for(bucket_, name);
+        const Rule* const rule = rule_for(of_, name);
         TableSeen seen{.name = name.substr(0, most_name), .known = rule != nullptr};
         const auto found = walk_.each(name, [&](ByteView key, ByteView value) {
             ++seen.rows;
@@ -138,14 +142,14 @@ private:
         }
         bytes.add(even);
         if (rule.table == "accounts") account(key, value);
-        if (!bucket_ && rule.table != "accounts" && key.size() >= 16 && !walk_.contains("accounts", key.first(16)))
+        if (of_ == Of::state && rule.table != "accounts" && key.size() >= 16 && !walk_.contains("accounts", key.first(16)))
             odd(Odd::no_account, rule.table, key);
     }
 
     static bool right_key(const Rule& rule, ByteView key) {
         if (key.size() != rule.key) return false;
         // A segment ends after 1,024 entries.
-        return rule.form != Form::log_entry || key[20] < 4;
+        return (rule.form != Form::log_entry && rule.form != Form::upload_chunk) || key[20] < 4;
     }
 
     void account(ByteView key, ByteView value) const {
@@ -167,7 +171,7 @@ private:
     }
 
     const store::Confined& parent_;
-    const bool bucket_;
+    const Of of_;
     const Extent extent_;
     Walk walk_;
     std::uint64_t odd_ = 0;
@@ -259,13 +263,13 @@ EnvironmentSeen read_confined(const Entry& entry, int fd, int lock, const std::s
     }
     const auto size = static_cast<std::uint64_t>(st.st_size);
     const auto held = static_cast<std::uint64_t>(st.st_blocks) * 512;
-    const bool bucket = entry.kind == Kind::bucket;
+    const Of of = entry.kind != Kind::bucket ? Of::state : entry.cls == crypto::ClassId::uploads ? Of::uploads : Of::log;
     const store::ConfinedLimits limits{.seconds = static_cast<unsigned>(20 + std::min(size, held) / (16 * mebibyte)),
                                        .output = most_output, .required = true};
     std::vector<int> keep{fd};
     if (lock >= 0) keep.push_back(lock);
     const auto end = store::run_confined(limits, keep, [&](const store::Confined& parent) {
-        return Reading(parent, bucket, extent).read(path, fd, size, lock >= 0 ? Walk::Locking::lock : Walk::Locking::none);
+        return Reading(parent, of, extent).read(path, fd, size, lock >= 0 ? Walk::Locking::lock : Walk::Locking::none);
     });
     using How = store::ConfinedEnd::How;
     if (end.how == How::not_started) {

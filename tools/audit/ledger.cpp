@@ -55,7 +55,7 @@ LedgerSeen read_ledger(std::string_view text) {
 
 Time longest_silence(const retention::Policy& policy) {
     Time least = day;  // the grid of a class that keeps nothing, or everything
-    for (const Keep& keep : {policy.archive, policy.letterbox, policy.subscriptions})
+    for (const Keep& keep : {policy.archive, policy.letterbox, policy.subscriptions, policy.uploads})
         if (keep.stored() && !keep.unlimited) least = std::min(least, std::max(second, keep.micros / 24));
     return least + slack;
 }

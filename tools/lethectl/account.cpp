@@ -55,4 +55,13 @@ int change_account(const Common& common, AccountAction action, const std::string
     return 0;
 }
 
+int remove_upload(const Common& common, const std::string& url) {
+    const auto config = read_config(common.config);
+    if (!config) return 2;
+    const auto [reply, by_server] = perform(*config, common.passphrase_fd, {.command = Command::upload_remove, .account = {}, .password = {}, .url = url});
+    if (!reply) return fail(reply.error());
+    message("the file was removed; its address says 404 from now on, and what was sealed of it ends with its bucket");
+    return 0;
+}
+
 }  // namespace lethe::lethectl

@@ -29,6 +29,7 @@ enum class AccountAction { add, reset, suspend, unsuspend, erase };
 int change_account(const Common& common, AccountAction action, const std::string& account,
                    bool password_stdin);
 int count_accounts(const Common& common);
+int remove_upload(const Common& common, const std::string& url);
 int sweep(const Common& common);
 int status(const Common& common);
 

@@ -22,7 +22,7 @@ struct Line {
     OutageOptions outage;
     std::string config_dir;
     std::string account;
-    std::string file, other_file;
+    std::string file, other_file, url;
     PageKind page = PageKind::text;
     bool password_stdin = false;
     Action action;
@@ -119,6 +119,14 @@ void add_account(CLI::App& app, Line& line) {
 }
 
 void add_rest(CLI::App& app, Line& line) {
+    auto* upload = app.add_subcommand("upload", "Take away files that users sent");
+    upload->require_subcommand(1);
+    upload->footer("Example:\n  lethectl upload remove https://chat.example/f/TOKEN/NAME");
+    auto* remove = command(*upload, line, "remove", "Remove one file, by its address: the only thing that finds it",
+                           {"lethectl upload remove https://chat.example/f/TOKEN/NAME", "there is no file at this address, or not any more"},
+                           [&line] { return remove_upload(line.common, line.url); });
+    remove->add_option("URL", line.url, "the address that was shared")->required()->type_name("");
+
     auto* policy = app.add_subcommand("policy", "Work with data policies");
     policy->require_subcommand(1);
     policy->footer("Example:\n  lethectl policy check policy.toml");

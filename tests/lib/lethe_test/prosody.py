@@ -26,12 +26,13 @@ VirtualHost "{domain}"
 class Prosody:
     domain = "peer.example"
 
-    def __init__(self):
+    def __init__(self, more=""):
+        """`more` goes to the end of the configuration, with {dir}, {host} and {domain} filled in."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lethe-prosody-"))
         host = loopback_address()
         self.address, self.address_tls = (host, free_port(host)), (host, free_port(host))
         (self.directory / "data").mkdir()
-        (self.directory / "prosody.cfg.lua").write_text(CONFIGURATION.format(
+        (self.directory / "prosody.cfg.lua").write_text((CONFIGURATION + more).format(
             dir=self.directory, host=host, port=self.address[1], tls_port=self.address_tls[1], domain=self.domain))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                         "-subj", f"/CN={self.domain}", "-keyout", self.directory / "key.pem", "-out", self.directory / "cert.pem"],

@@ -36,6 +36,7 @@ public:
     void erase(std::string_view a, Answer answer) override { note("erase", a, {}, answer); }
     void count(Answer answer) override { note("count", {}, {}, answer); }
     void sweep(Answer answer) override { note("sweep", {}, {}, answer); }
+    void remove_upload(std::string_view url, Answer answer) override { note("upload remove", url, {}, answer); }
     void accept_clock(Answer answer) override { note("clock accept", {}, {}, answer); }
     void status(Answer answer) override { note("status", {}, {}, answer); }
     void policy(Answer answer) override { note("policy", {}, {}, answer); }

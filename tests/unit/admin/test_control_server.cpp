@@ -31,6 +31,7 @@ public:
     }
     void count(Answer answer) override { answer(Facts{{"accounts", ++asked_}}); }
     void sweep(Answer answer) override { waiting_.push_back(std::move(answer)); }
+    void remove_upload(std::string_view, Answer answer) override { answer(Facts{}); }
     void accept_clock(Answer answer) override { waiting_.push_back(std::move(answer)); }
     void status(Answer answer) override { answer(Facts{}); }
     void policy(Answer answer) override { answer(Facts{}); }

@@ -304,7 +304,7 @@ class Looking(LethectlCase):
         self.init()
         done = self.ctl("status", "--json")
         self.assertEqual((done.code, done.err), (0, ""), done)
-        facts = {"running": False, "accounts": 0, "buckets_archive": 0, "buckets_letterbox": 0, "buckets_subscriptions": 0,
+        facts = {"running": False, "accounts": 0, "buckets_archive": 0, "buckets_letterbox": 0, "buckets_subscriptions": 0, "buckets_uploads": 0,
                  "next_deadline": "none", "overdue": 0, "quarantined": 0}
         self.assertEqual(json.loads(done.out), facts)
         lines = self.ctl("status").out.splitlines()

@@ -151,7 +151,7 @@ TEST_SUITE("admin/store control") {
               Reply(Facts{{"accounts", std::int64_t{1}},
                           {"buckets_archive", std::int64_t{2}},
                           {"buckets_letterbox", std::int64_t{1}},
-                          {"buckets_subscriptions", std::int64_t{0}},
+                          {"buckets_subscriptions", std::int64_t{0}}, {"buckets_uploads", std::int64_t{0}},
                           {"next_deadline", std::string("1970-01-01T00:00:02.000000Z")},
                           {"overdue", std::int64_t{0}},
                           {"quarantined", std::int64_t{0}},
@@ -160,13 +160,13 @@ TEST_SUITE("admin/store control") {
         c.handler.stuck = 2;
         const auto later = c.ask(Command::status);
         REQUIRE(later.has_value());
-        CHECK((*later)[5] == std::pair<std::string, Value>{"overdue", std::int64_t{3}});
+        CHECK((*later)[6] == std::pair<std::string, Value>{"overdue", std::int64_t{3}});
     }
 
     TEST_CASE("without a deadline a status says none") {
         Controlled c;
         const auto reply = c.ask(Command::status);
         REQUIRE(reply.has_value());
-        CHECK((*reply)[4] == std::pair<std::string, Value>{"next_deadline", std::string("none")});
+        CHECK((*reply)[5] == std::pair<std::string, Value>{"next_deadline", std::string("none")});
     }
 }

@@ -163,13 +163,16 @@ TEST_SUITE("retention/policy") {
             "\"none\"\n"
             "[log.login_failed]\nkeep = \"1h\"\naddress = \"full\"\n[log.letterbox_full]\nkeep = \"0\"\npeer "
             "= \"none\"\n"
-            "[uploads]\nkeep = \"0\"\nmax_size = 0\nquota_per_day = 0\n[rooms]\nkeep = "
+            "[uploads]\nkeep = \"1h\"\nmax_size = 5\nquota_per_day = 6\n[rooms]\nkeep = "
             "\"0\"\n[profile]\npublic = true\n"
             "[messages]\nrequire_encryption = \"off\"\nwelcome = \"\"\n[metrics]\npublic = false\n"
             "[federation]\nenabled = false\nauthentication = \"none\"\nonion = false\n[backup]\nevery = "
             "\"0\"\nkeep = \"0\"\n"
             "[change]\nnotice = \"0\"\n");
         CHECK(policy.service.name == "Ü");
+        CHECK(to_string(policy.uploads) == "1h");
+        CHECK(policy.uploads_max_size == 5);
+        CHECK(policy.uploads_quota_per_day == 6);
         CHECK(policy.service.operator_name == "B C");
         CHECK(policy.service.contact.size() == 3);
         CHECK(policy.service.jurisdiction == "EU");

@@ -60,6 +60,7 @@ Policy random_policy(std::mt19937& random) {
     text += one_of({"[archive]\nkeep = \"0\"\n", "[archive]\nkeep = \"7d\"\nchoices = [\"1d\", \"0\"]\n", "[archive]\nkeep = \"1d\"\nchoices = [\"1d\"]\n",
                     "[archive]\nkeep = \"unlimited\"\nchoices = [\"unlimited\", \"7d\", \"1h\"]\n", "[archive]\nkeep = \"7d\"\nchoices = [\"7d\", \"3d\"]\n"});
     text += one_of({"[letterbox]\nkeep = \"0\"\n", "[letterbox]\nkeep = \"1d\"\nmax_messages = 5\n", "[letterbox]\nkeep = \"14d\"\n"});
+    text += one_of({"", "[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"1d\"\nmax_size = 1000\nquota_per_day = 200000000\n"});
     text += one_of({"", "[subscriptions]\nkeep = \"0\"\n"}) + one_of({"", "[accounts]\nmax_accounts = 9\n", "[accounts]\nregistration = \"open\"\n"});
     text += one_of({"", "[change]\nnotice = \"14d\"\n", "[change]\nnotice = \"1h\"\n"});
     const std::string log = one_of({"[log]\nkeep = \"0\"\n", "[log]\nkeep = \"24h\"\n", "[log]\nkeep = \"24h\"\naddress = \"network\"\naccount = \"full\"\n",
@@ -82,6 +83,9 @@ TEST_SUITE("retention/policy_keys") {
             {"[letterbox]\nkeep = \"14d\"\n", "[letterbox]\nkeep = \"14d\"\nmax_messages = 5\n", "letterbox.max_messages", tighter, looser},
             {"[letterbox]\nkeep = \"14d\"\n", "[letterbox]\nkeep = \"14d\"\nmax_bytes = 5\n", "letterbox.max_bytes", tighter, looser},
             {"", "[subscriptions]\nkeep = \"1d\"\n", "subscriptions.keep", tighter, looser},
+            {"[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"1d\"\n", "uploads.keep", tighter, looser},
+            {"[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"7d\"\nmax_size = 1000\n", "uploads.max_size", tighter, looser},
+            {"[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"7d\"\nquota_per_day = 20000000\n", "uploads.quota_per_day", tighter, looser},
             {"", "[change]\nnotice = \"1d\"\n", "change.notice", tighter, looser},
             {"[change]\nnotice = \"2d\"\n", "[change]\nnotice = \"3d\"\n", "change.notice", tighter, looser},
             {"[accounts]\nregistration = \"open\"\n", "", "accounts.registration", tighter, looser},
@@ -193,7 +197,7 @@ TEST_SUITE("retention/policy_keys") {
         }
         CHECK(canonical_text(with("[archive]\nkeep = \"1w\"\n")) ==
               service + "languages = [\"en\"]\n\n[archive]\nkeep = \"7d\"\n\n[letterbox]\nkeep = \"14d\"\nmax_messages = 1000\nmax_bytes = 16777216\n\n"
-                        "[subscriptions]\nkeep = \"90d\"\n\n[accounts]\nregistration = \"closed\"\n\n[change]\nnotice = \"0\"\n\n"
+                        "[subscriptions]\nkeep = \"90d\"\n\n[uploads]\nkeep = \"0\"\n\n[accounts]\nregistration = \"closed\"\n\n[change]\nnotice = \"0\"\n\n"
                         "[log]\nkeep = \"1d\"\naddress = \"none\"\naccount = \"none\"\npeer = \"none\"\n");
     }
 }

@@ -228,4 +228,30 @@ TEST_SUITE("store/open") {
                 }) == 7);
         CHECK(contents(dir.data() / "lock") == "running\n");
     }
+
+    TEST_CASE("chunks of an upload without a header are gone with the next start, of files and of logs nothing") {
+        const TemporaryDirectory dir;
+        constexpr BucketId uploads_1{ClassId::uploads, 1};
+        {
+            const auto store = fresh(dir);
+            REQUIRE(make_bucket(*store, uploads_1));
+            REQUIRE(make_bucket(*store, archive_1));
+            for (const std::uint8_t file : {0x00, 0x07, 0x08, 0x09, 0xff}) {
+                Batch batch;
+                for (std::uint32_t segment : {0u, 1u})
+                    for (std::uint16_t index : {0, 1, 1023}) batch.append(prefix(file), entry(uploads_1, segment, index, "chunk"));
+                if (file == 0x07 || file == 0x09) batch.put_header(uploads_1, prefix(file), 0, sealed("header"));
+                REQUIRE(write(*store, std::move(batch)));
+            }
+            Batch log;
+            log.append(prefix(8), entry(archive_1, 0, 0, "entry"));
+            REQUIRE(write(*store, std::move(log)));
+        }
+        const auto store = open(dir.data());
+        for (const auto& [file, chunks] : {std::pair{0x00, 0}, {0x07, 6}, {0x08, 0}, {0x09, 6}, {0xff, 0}}) {
+            CAPTURE(file);
+            CHECK(store->usage(uploads_1, prefix(static_cast<std::uint8_t>(file)))->entries == static_cast<std::uint64_t>(chunks));
+        }
+        CHECK(store->usage(archive_1, prefix(8))->entries == 1);
+    }
 }
