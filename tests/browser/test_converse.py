@@ -36,8 +36,8 @@ class Converse(HttpCase):
 
     def setUp(self):
         super().setUp()
-        self.web = WebClient(self.server.domain, self.https)
-        self.addCleanup(self.web.close)
+        self.client_page = WebClient(self.server.domain, self.https)
+        self.addCleanup(self.client_page.close)
 
     def friends(self):
         accounts = self.accounts(2)
@@ -53,20 +53,20 @@ class Converse(HttpCase):
         return Person(place, account.jid, account.password)
 
     def reads(self, *texts):
-        until(lambda: [t for t in self.web.texts(".chat-msg__text") if t in texts] == list(texts), f"{texts} to be on the page")
+        until(lambda: [t for t in self.client_page.texts(".chat-msg__text") if t in texts] == list(texts), f"{texts} to be on the page")
 
     def sends_picture(self):
         file = self.server.directory / "a picture.png"
         file.write_bytes(picture())
-        self.web.gives("input.fileupload", str(file))
-        until(lambda: self.web.browser.script("const i = document.querySelector('.chat-msg .chat-image'); return i && i.complete && [i.naturalWidth, i.naturalHeight]") == list(SIZE),
+        self.client_page.gives("input.fileupload", str(file))
+        until(lambda: self.client_page.browser.script("const i = document.querySelector('.chat-msg .chat-image'); return i && i.complete && [i.naturalWidth, i.naturalHeight]") == list(SIZE),
               "the picture to be shown")
 
     def test_two_people_talk(self):
         asyncio.run(self.talk(*self.friends()))
 
     async def talk(self, one, other):
-        web, do = self.web, asyncio.to_thread
+        web, do = self.client_page, asyncio.to_thread
         async with self.person(other) as bob:
             await do(web.opens)
             await do(web.logs_in, one.jid, one.password)
