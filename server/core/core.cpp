@@ -106,6 +106,9 @@ void Core::begin_session(const std::shared_ptr<Session>& session) {
     session->on_taken = [this, weak = std::weak_ptr(account)](const Outgoing& item) {
         if (const auto owner = weak.lock()) letterbox_taken(*this, *owner, item);
     };
+    constexpr retention::Time hour = 3'600 * retention::Time{1'000'000};
+    const auto now = env.clock.now();
+    session->since = now - now % hour;
     account->sessions.insert_or_assign(session->jid().resource(), session);
 }
 

@@ -138,6 +138,7 @@ public:
     std::set<xmpp::Jid> directed;               ///< whom it sent directed available presence
     bool interested = false;                    ///< asked for the roster (RFC 6121 2.2)
     bool blocklist_interested = false;          ///< asked for the blocklist (XEP-0191)
+    std::int64_t since = 0;                     ///< the hour in which it was bound, microseconds of the epoch; in memory only
     std::string agent;                          ///< the client's installation, by its own name for it (XEP-0388); in memory only
     /// The client reads what was received until then in the archive (XEP-0386): the letterbox does not send it, as far as the archive has it.
     std::int64_t archive_covers = INT64_MIN;

@@ -35,7 +35,6 @@ struct Command {
     std::function<xmpp::Form(const core::Request&, retention::Language)> form;
     /// Does it, and answers by finish() or with an error. Instead: a sentence why what was filled in cannot be taken; the command stays open.
     std::function<std::optional<std::string>(core::Request&, const CommandRun&, const xmpp::Form& filled_in)> complete;
-    std::function<void(core::Core&, const std::shared_ptr<core::Session>&)> session_connected = {};  ///< as in core::Feature
 };
 
 inline std::string in(retention::Language language, std::string_view english, std::string_view german) {

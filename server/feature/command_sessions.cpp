@@ -2,9 +2,8 @@
 // "My sessions": which clients of the own account are logged in, and ending one of them.
 //
 // Told: the resource, since which hour, whether it is connected. No address of a machine: the server tells nobody's, to nobody. When a session
-// began is in memory only, and to the hour, as is told.
+// began is kept to the hour, in memory only.
 #include <algorithm>
-#include <map>
 
 #include "server/feature/command.h"
 #include "server/xmpp/datetime.h"
@@ -18,10 +17,6 @@ constexpr std::string_view sessions_node = "urn:x-lethe:commands:sessions";
 constexpr const char* end_field = "end";
 constexpr const char* nobody = "-";                ///< a value; those of sessions begin otherwise
 constexpr std::string_view resource_value = "r/";  ///< before a resource
-constexpr Time hour = 3'600 * Time{1'000'000};
-
-/// When sessions began.
-using Began = std::map<std::weak_ptr<core::Session>, Time, std::owner_less<>>;
 
 std::string title(Language language) { return in(language, "My sessions", "Meine Sitzungen"); }
 
@@ -37,28 +32,25 @@ std::string state_of(const core::Session& session, Language language) {
     return session.presence ? in(language, "connected, available", "verbunden, verfügbar") : in(language, "connected, not available", "verbunden, nicht verfügbar");
 }
 
-std::string described(const Began& began, const std::shared_ptr<core::Session>& session, Language language) {
-    const auto since = began.find(session);
-    const auto resource = std::string(session->jid().resource());
-    const auto state = state_of(*session, language);
-    return since == began.end() ? resource + ": " + state : resource + ": " + in(language, "since ", "seit ") + to_text(since->second) + ", " + state;
+std::string described(const core::Session& session, Language language) {
+    return std::string(session.jid().resource()) + ": " + in(language, "since ", "seit ") + to_text(session.since) + ", " + state_of(session, language);
 }
 
-xmpp::Form form_of(const Began& began, const core::Request& request, Language language) {
+xmpp::Form form_of(const core::Request& request, Language language) {
     xmpp::Form form;
     form.type = "form";
     form.title = title(language);
     form.instructions = in(language,
-                           "This one: " + described(began, request.session, language) +
+                           "This one: " + described(*request.session, language) +
                                ". A client whose session is ended can log in again; to keep somebody out, change the password.",
-                           "Diese: " + described(began, request.session, language) +
+                           "Diese: " + described(*request.session, language) +
                                ". Ein Client, dessen Sitzung beendet wird, kann sich wieder anmelden; um jemanden auszusperren, ändere das Passwort.");
     xmpp::FormField field{.var = end_field, .type = "list-single", .label = in(language, "Other sessions: end this one", "Andere Sitzungen: diese beenden"),
                           .values = {nobody}};
     field.options.emplace_back(in(language, "end none", "keine beenden"), nobody);
     for (const auto& [_, session] : request.session->account().sessions)
         if (session != request.session)
-            field.options.emplace_back(described(began, session, language), std::string(resource_value) + std::string(session->jid().resource()));
+            field.options.emplace_back(described(*session, language), std::string(resource_value) + std::string(session->jid().resource()));
     form.fields.push_back(std::move(field));
     return form;
 }
@@ -86,17 +78,7 @@ std::optional<std::string> complete(core::Request& request, const CommandRun& ru
 }  // namespace
 
 Command sessions_command() {
-    const auto began = std::make_shared<Began>();
-    return {.node = sessions_node,
-            .name = title,
-            .offered = [](const core::Request&) { return true; },
-            .form = [began](const core::Request& request, Language language) { return form_of(*began, request, language); },
-            .complete = complete,
-            .session_connected = [began](core::Core& core, const std::shared_ptr<core::Session>& session) {
-                std::erase_if(*began, [](const auto& entry) { return entry.first.expired(); });
-                const Time now = core.env.clock.now();
-                began->emplace(session, now - now % hour);  // a resumed one keeps what it has
-            }};
+    return {.node = sessions_node, .name = title, .offered = [](const core::Request&) { return true; }, .form = form_of, .complete = complete};
 }
 
 }  // namespace lethe::feature

@@ -133,11 +133,7 @@ core::Feature commands() {
                           .account_features = {ns::commands},
                           .iq = {{"set", ns::commands, "command", core::at_server | core::at_own_account,
                                   [all](core::Request& request) { execute(*all, request); }}},
-                          .nodes = {{ns::commands, list_info, [all](const auto& request, auto query) { return list_items(*all, request, query); }}},
-                          .session_connected = [all](core::Core& core, const std::shared_ptr<core::Session>& session) {
-                              for (const auto& command : *all)
-                                  if (command.session_connected) command.session_connected(core, session);
-                          }};
+                          .nodes = {{ns::commands, list_info, [all](const auto& request, auto query) { return list_items(*all, request, query); }}}};
     for (const auto& command : *all) feature.nodes.push_back(node_of(command));
     return feature;
 }
