@@ -39,6 +39,7 @@ struct Policy {
     std::uint64_t uploads_max_size = 16u << 20, uploads_quota_per_day = 100u << 20;  ///< bytes: of one file, and of one account
     std::string registration = "closed";
     std::optional<std::uint64_t> max_accounts;
+    bool metrics_public = false;  ///< anybody may see aggregates
     LogRules log;
     std::vector<std::pair<std::string, LogRules>> log_events;  ///< [log.EVENT] overrides, complete rules
     std::string text;                                          ///< the file, byte for byte

@@ -126,6 +126,15 @@ Key registration_key() {
             .copy = [](Policy& to, const Policy& from) { to.registration = from.registration; }};
 }
 
+/// Written only where it is so: what is not declared is not shown.
+Key metrics_key() {
+    return {.section = "metrics",
+            .name = "public",
+            .value = [](const Policy& p) { return p.metrics_public ? std::string("true") : std::string(); },
+            .turn = [](const Policy& from, const Policy& to) { return less_is_tighter(!from.metrics_public && to.metrics_public, from.metrics_public && !to.metrics_public); },
+            .copy = [](Policy& to, const Policy& from) { to.metrics_public = from.metrics_public; }};
+}
+
 // The log ----------------------------------------------------------------------------------------------------------------------
 
 const LogRules* own_rules(const Policy& policy, const EventSpec& event) {
@@ -209,6 +218,7 @@ std::vector<Key> make_table() {
     keys.push_back(keep_key("change", "notice", &Policy::change_notice, [](const Policy& from, const Policy& to) {
         return shorter_is_tighter(to.change_notice, from.change_notice);  // the longer the notice, the stronger the promise
     }));
+    keys.push_back(metrics_key());
     keys.push_back(log_keep_key(nullptr));
     for (const LogField& field : log_fields) keys.push_back(log_field_key(nullptr, field));
     for (const EventSpec& event : event_table()) {

@@ -29,7 +29,6 @@ constexpr std::array unbuilt{
     Unbuilt{"profile", "public", Null::yes, "keeping what users publish to the world from strangers is"},
     Unbuilt{"messages", "require_encryption", Null::off, "rules about encryption are"},
     Unbuilt{"messages", "welcome", Null::empty_text, "welcome messages are"},
-    Unbuilt{"metrics", "public", Null::no, "metrics are"},
     Unbuilt{"federation", "enabled", Null::no, "federation is"},
     Unbuilt{"federation", "authentication", Null::none, "federation is"},
     Unbuilt{"federation", "onion", Null::no, "federation is"},
@@ -383,8 +382,9 @@ std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std
     read_accounts(root.section("accounts"), policy);
     read_log(root.section("log"), policy);
     read_change(root.section("change"), policy);
+    policy.metrics_public = root.section("metrics").boolean("public").value_or(false);
     for (const std::string_view name :
-         {"rooms", "profile", "messages", "metrics", "federation", "backup"})
+         {"rooms", "profile", "messages", "federation", "backup"})
         refuse_unbuilt(root.section(name), name);
     auto errors = file->finish();
     if (!errors.empty()) return std::unexpected(std::move(errors));

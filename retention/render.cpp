@@ -24,6 +24,7 @@ public:
         introduction();
         in_short();
         readers();
+        rough_counts();
         log_lines();
         changes_to_come();
         if (served) changes_so_far(*served);
@@ -155,6 +156,14 @@ private:
                           "end-to-end encryption.",
                           "Die Namen sind die der Tabelle von allem, was gespeichert wird, weiter unten. Wer den laufenden Server beherrscht, kann außerdem lesen, was ohne "
                           "Ende-zu-Ende-Verschlüsselung hindurchgeht.")});
+    }
+
+    void rough_counts() {
+        if (!policy_.metrics_public) return;
+        add(Paragraph{say("Anybody may see at /metrics how many accounts, sessions and buckets there are, rounded down to 0, 10, 20, 50, 100 and so on and counted at most once an "
+                          "hour, so that nobody's coming and going shows.",
+                          "Jeder darf unter /metrics sehen, wie viele Konten, Sitzungen und Eimer es gibt, abgerundet auf 0, 10, 20, 50, 100 und so weiter und höchstens einmal in der "
+                          "Stunde gezählt, sodass niemandes Kommen und Gehen zu sehen ist.")});
     }
 
     void log_lines() {

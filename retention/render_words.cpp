@@ -42,6 +42,7 @@ constexpr std::array key_words{
     KeyWords{"uploads.quota_per_day", {"how many bytes of files you can send in a day", "wie viele Bytes an Dateien Sie an einem Tag verschicken können"}},
     KeyWords{"accounts.registration", {"who can make an account", "wer ein Konto anlegen kann"}},
     KeyWords{"accounts.max_accounts", {"how many accounts there can be", "wie viele Konten es geben kann"}},
+    KeyWords{"metrics.public", {"whether anybody may see rough counts of all accounts together", "ob jeder grobe Zahlen über alle Konten zusammen sehen darf"}},
     KeyWords{"change.notice", {"notice before a looser policy is obeyed", "Frist, bevor eine lockerere Richtlinie gilt"}},
 };
 struct FieldWords {
@@ -56,6 +57,7 @@ constexpr std::array log_words{FieldWords{"keep", {"how long it is kept", "wie l
 /// One item of a value, its quotes gone.
 std::string spoken_item(std::string_view item, Language language) {
     const bool text = item.size() >= 2 && item.front() == '"' && item.back() == '"';
+    if (item == "true") return language == Language::de ? "ja" : "yes";
     if (!text) return std::string(item);
     item = item.substr(1, item.size() - 2);
     if (const auto keep = parse_keep(item)) return spoken(*keep, language);

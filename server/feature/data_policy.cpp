@@ -52,6 +52,7 @@ std::string body(const core::Core& core, const retention::PolicyStanding::News& 
     out += list(core, news, language);
     out += de ? "Die ganze Richtlinie steht in der Dienstauskunft (Service Discovery) von " : "The whole policy is in the service discovery of ";
     out += core.domain.domain();
+    if (const auto& url = core.env.config.http.url; !url.empty()) out += (de ? " und auf " : " and at ") + url + "/policy";
     out += de ? ". Fragen an: " : ". Questions to: ";
     bool first = true;
     for (const auto& contact : policy.service.contact) out += (std::exchange(first, false) ? "" : ", ") + contact;

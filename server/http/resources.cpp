@@ -3,13 +3,15 @@
 
 namespace lethe::http {
 
-Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger) {
+Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger, Status status) {
     Router router;
     router.add("/policy", read_only(policy_page(core, ledger, std::nullopt)));
     router.add("/policy/en", read_only(policy_page(core, ledger, retention::Language::en)));
     router.add("/policy/de", read_only(policy_page(core, ledger, retention::Language::de)));
     router.add("/policy/ledger", read_only(http::ledger(core)));
     router.add("/policy.toml", read_only(policy_file(core)));
+    router.add("/health", read_only(health(core)));
+    router.add("/metrics", read_only(metrics(core, ledger, std::move(status))));
     router.add(std::string(websocket_path), websocket(clients));
     if (const auto& url = core.env.config.http.url; !url.empty()) {
         router.add("/.well-known/host-meta", read_only(host_meta_xml(url)));

@@ -3,19 +3,26 @@
 #pragma once
 #include "retention/ledger.h"
 #include "retention/render.h"
+#include "server/admin/control.h"
 #include "server/core/core.h"
 #include "server/http/router.h"
 #include "server/stream/connections.h"
 
 namespace lethe::http {
 
-/// `core`, `clients` and `ledger` outlive the router.
-Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger);
+/// What `lethectl status` prints; an error if it cannot be had now.
+using Status = std::function<admin::Reply()>;
+/// `core`, `clients`, `ledger` and what `status` uses outlive the router.
+Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger, Status status);
 
 /// The policy as a page, with its changes so far by what the ledger says of them: in the language that the browser prefers of those the policy names, or in `language`.
 Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<retention::Language> language);
 /// policy.toml as it is in force, byte for byte.
 Handler policy_file(core::Core& core);
+/// 200 and "ok", or 503 and "not ok" while the disk refuses changes; nothing about anybody.
+Handler health(core::Core& core);
+/// metrics.h; 404 unless the policy makes them public.
+Handler metrics(core::Core& core, const retention::Ledger& ledger, Status status);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
 Handler ledger(core::Core& core);
 /// /u/TOKEN/NAME: takes a file, once, for the slot that the token stands for.

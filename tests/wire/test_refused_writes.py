@@ -12,15 +12,16 @@ import subprocess
 import time
 import unittest
 
-from lethe_test import WireCase, main, pubsub
+from lethe_test import main, pubsub
 from lethe_test.client import LIMIT
+from lethe_test.http import HttpCase
 from lethe_test.waiting import until
 
 CALLS = "pwrite64,pwritev,writev,fsync,fdatasync,msync"
 
 
 @unittest.skipUnless(shutil.which("strace") and os.geteuid() == 0, "needs strace and root, to attach to a process that protects its memory")
-class RefusedWrites(WireCase):
+class RefusedWrites(HttpCase):
     @contextlib.contextmanager
     def refusing(self, *files):
         """Writes to these files of the data directory fail."""
@@ -68,15 +69,22 @@ class RefusedWrites(WireCase):
             done = self.server.ctl("status", "--json", expect=None)
             return done.returncode, json.loads(done.stdout)["storage"]
 
+        def health():
+            answer = self.get("/health")
+            return answer.status, answer.body
+
         client.asks_ok(change % 1)
         self.assertEqual((0, "good"), status())
+        self.assertEqual((200, b"ok\n"), health())
         with self.refusing("state.mdb"):
             self.assert_error(client.asks(change % 2), "resource-constraint")
             code, said = status()
             self.assertEqual(1, code)
             self.assertIn("io", said)
+            self.assertEqual((503, b"not ok\n"), health())
         client.asks_ok(change % 3)
         self.assertEqual((0, "good"), status())
+        self.assertEqual((200, b"ok\n"), health())
 
     def test_a_contact_hears_nothing_of_a_removal_that_was_not_stored(self):
         alice, bob = (self.online(a, "r") for a in self.accounts(2))

@@ -301,7 +301,7 @@ http_head_bytes = 4096
             CHECK(texts(behind_a_proxy.listen.http_loopback) == std::vector<std::string>{"127.0.0.1:5280"});
             CHECK(behind_a_proxy.listen.http_loopback.front().line == 3);
         }
-        for (const std::string url : {"chat.example", "https://", "https://chat.example/", "http://chat.example", "https://Chat.example", "https://a@b", "https://b:0", "https://b:x"}) {
+        for (const std::string url : {"chat.example", "https://", "https://chat.example/", "https://chat.example/lethe", "http://chat.example", "https://Chat.example", "https://a@b", "https://b:0", "https://b:x"}) {
             CAPTURE(url);
             CHECK(only_error(with(https + "[http]\nurl = \"" + url + "\"\n")).starts_with("5:7: this is not how others reach the web server"));
         }

@@ -254,7 +254,6 @@ TEST_SUITE("retention/policy errors") {
             {good + "[profile]\npublic = false\n", "12:10", {"from strangers is not built yet", "public = true"}},
             {good + "[messages]\nrequire_encryption = \"remind\"\n", "12:22", {"not built yet", "\"off\""}},
             {good + "[messages]\nwelcome = \"hello\"\n", "12:11", {"welcome messages are not built yet"}},
-            {good + "[metrics]\npublic = true\n", "12:10", {"metrics are not built yet"}},
             {good + "[federation]\nenabled = true\n",
              "12:11",
              {"federation is not built yet", "enabled = false"}},
