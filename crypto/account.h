@@ -39,6 +39,8 @@ struct AccountRecord {
     const Credential* find(Mechanism m) const;
 };
 
+using InvitationMasterKey = Secret<struct InvitationMasterKeyTag, 32>;
+
 /// All sub-keys of the node key. Immutable after construction; any thread may use it.
 class NodeKeys {
 public:
@@ -56,6 +58,7 @@ public:
     const KeyringKey& keyring_key() const;
     const ProfileMasterKey& profile_key() const;  ///< for ProfileKeys
     const UploadSlotKey& upload_slot_key() const;  ///< for UploadKeys
+    const InvitationMasterKey& invitation_key() const;  ///< for crypto/invitation.h
     /// The salt an unknown account's login is answered with; stable for a JID, like a real one.
     std::array<std::uint8_t, 16> fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const;
 

@@ -22,6 +22,7 @@ enum class Form : std::uint8_t {
     account_record = 0xA8,
     upload_header = 0xA9,
     upload_chunk = 0xAA,  // its nonce is not stored: the header's and the chunk's number make it
+    invitation = 0xAB,
 };
 
 inline constexpr std::size_t nonce_bytes = 24;
@@ -33,6 +34,8 @@ inline constexpr std::size_t seal_overhead = 1 + nonce_bytes + tag_bytes;
 inline constexpr std::size_t record_minimum = 256;
 /// Room for as many tokens as an account can have, so that no size tells how many clients use them.
 inline constexpr std::size_t account_record_minimum = 1792;
+/// Room for the longest inviter: every invitation has this size.
+inline constexpr std::size_t invitation_minimum = 1088;
 inline constexpr std::size_t log_entry_minimum = 1024;
 /// Form, crypto_box_seal's 48 bytes, K0, account id, class, bucket, segment.
 inline constexpr std::size_t segment_header_bytes = 1 + 48 + 32 + 16 + 1 + 4 + 4;

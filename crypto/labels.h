@@ -26,6 +26,7 @@ inline constexpr Context node_fake_salt = context("nFakeSlt");
 inline constexpr Context node_ledger = context("nLedgerS");
 inline constexpr Context node_profile = context("nProfile");
 inline constexpr Context node_upload_slot = context("nUpldSlt");
+inline constexpr Context node_invitation = context("nInvitat");
 // Reserved for what the design names and nothing uses yet.
 inline constexpr Context node_room = context("nRoomKey");
 
@@ -42,7 +43,7 @@ inline constexpr Context vault_exchange = context("vX25519K");
 inline constexpr std::array all_contexts = {
     node_account_id,       node_credential,      node_keyring,
     node_fake_salt,        node_profile,         node_room,
-    node_upload_slot,      node_ledger,          vault_roster_index,
+    node_invitation,       node_upload_slot,      node_ledger,          vault_roster_index,
     vault_blocklist_index, vault_settings_index, vault_record,
     vault_archive_id_mac,  vault_archive_id_pad, vault_exchange,
     vault_personal_index,
@@ -59,6 +60,8 @@ static_assert(all_distinct());
 inline constexpr std::string_view account_record_key = "lethe account record v1";
 inline constexpr std::string_view profile_index_key = "lethe profile lookup v1";
 inline constexpr std::string_view profile_record_key = "lethe profile record v1";
+inline constexpr std::string_view invitation_index_key = "lethe invitation lookup v1";
+inline constexpr std::string_view invitation_record_key = "lethe invitation record v1";
 inline constexpr std::string_view vault_wrap_key = "lethe vault wrap v1";
 inline constexpr std::string_view token_check = "lethe login token check v1";
 inline constexpr std::string_view token_wrap_key = "lethe login token wrap v1";

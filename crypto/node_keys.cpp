@@ -33,6 +33,7 @@ struct NodeKeys::Impl {
     FakeSaltKey fake_salt;
     ProfileMasterKey profile;
     UploadSlotKey upload_slot;
+    InvitationMasterKey invitation;
 };
 
 NodeKeys::NodeKeys(const NodeKey& node_key)
@@ -41,7 +42,8 @@ NodeKeys::NodeKeys(const NodeKey& node_key)
                      subkey<KeyringKey>(node_key, labels::node_keyring),
                      subkey<FakeSaltKey>(node_key, labels::node_fake_salt),
                      subkey<ProfileMasterKey>(node_key, labels::node_profile),
-                     subkey<UploadSlotKey>(node_key, labels::node_upload_slot)}) {}
+                     subkey<UploadSlotKey>(node_key, labels::node_upload_slot),
+                     subkey<InvitationMasterKey>(node_key, labels::node_invitation)}) {}
 NodeKeys::~NodeKeys() = default;
 NodeKeys::NodeKeys(NodeKeys&&) noexcept = default;
 
@@ -77,6 +79,7 @@ std::expected<AccountRecord, Unopenable> NodeKeys::open_record(const AccountId& 
 const KeyringKey& NodeKeys::keyring_key() const { return impl_->keyring; }
 const ProfileMasterKey& NodeKeys::profile_key() const { return impl_->profile; }
 const UploadSlotKey& NodeKeys::upload_slot_key() const { return impl_->upload_slot; }
+const InvitationMasterKey& NodeKeys::invitation_key() const { return impl_->invitation; }
 
 std::array<std::uint8_t, 16> NodeKeys::fake_salt(const xmpp::BareJid& jid, Mechanism mechanism) const {
     Bytes message{static_cast<std::uint8_t>(mechanism)};

@@ -58,6 +58,8 @@ bool looks_like(Form form, ByteView sealed) {
         case Form::account_record:
             return sealed.size() >= seal_overhead &&
                    is_padded_size(sealed.size() - seal_overhead, account_record_minimum);
+        case Form::invitation:
+            return sealed.size() == seal_overhead + invitation_minimum;
         case Form::profile_record:
         case Form::upload_header:
         case Form::record:

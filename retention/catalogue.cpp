@@ -41,7 +41,7 @@ std::string bucket_lifetime(const Policy& policy) {
            "; subscriptions: " + lifetime(policy.subscriptions) + (policy.uploads.stored() ? "; uploads: " + lifetime(policy.uploads) : "");
 }
 
-void add_state(std::vector<CatalogueRow>& rows) {
+void add_state(std::vector<CatalogueRow>& rows, const Policy& policy) {
     rows.push_back({"account", "DATA/state.mdb, table accounts",
                     "SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can "
                     "be guessed), the vault "
@@ -79,6 +79,12 @@ void add_state(std::vector<CatalogueRow>& rows) {
     rows.push_back({"push registrations", "DATA/state.mdb, table profile",
                     "which app servers are told that something waits for an absent account, under which name there and with which secret",
                     Reader::node_key, "until the client or the app server ends it, or the account is erased or reset", account_end});
+    if (policy.registration != "closed")
+        rows.push_back({"invitations", "DATA/state.mdb, table invitations",
+                        "how many invitations can be used, and in which hour each ends; who has the node key and an invitation's link, too, "
+                        "sees who invited and how often it can be used",
+                        Reader::disk, to_string(policy.invitations), "the last use, or its end, erases the row; it may be found in free pages of the file "
+                        "until they are used again, still sealed"});
     rows.push_back({"store", "DATA/state.mdb, table meta",
                     "format version, version of the rules for addresses, a hash of the domain under the node "
                     "key, the highest "
@@ -180,7 +186,7 @@ void add_configuration(std::vector<CatalogueRow>& rows) {
 
 std::vector<CatalogueRow> catalogue(const Policy& policy) {
     std::vector<CatalogueRow> rows;
-    add_state(rows);
+    add_state(rows, policy);
     add_buckets(rows, policy);
     add_plain(rows, policy);
     add_configuration(rows);

@@ -27,6 +27,8 @@ struct LogRules {
     Treatment address = Treatment::none, account = Treatment::none, peer = Treatment::none, client = Treatment::none;
 };
 
+inline constexpr Keep default_invitations{.micros = std::int64_t{14} * 86'400'000'000};
+
 struct Policy {
     struct Service {
         std::string name, operator_name, jurisdiction, terms_url;
@@ -34,6 +36,7 @@ struct Policy {
     } service;
     Keep archive, letterbox, subscriptions, uploads;
     std::vector<Keep> archive_choices;  ///< what a user may pick instead of archive, longest first; Keep{} is "0"; at most most_choices
+    Keep invitations = default_invitations;  ///< the longest that an invitation can be used, if `registration` is not "closed"
     Keep change_notice;                 ///< a looser policy takes effect only after this
     std::uint64_t letterbox_max_messages = 1000, letterbox_max_bytes = 16u << 20;
     std::uint64_t uploads_max_size = 16u << 20, uploads_quota_per_day = 100u << 20;  ///< bytes: of one file, and of one account

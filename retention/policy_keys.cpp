@@ -135,6 +135,16 @@ Key metrics_key() {
             .copy = [](Policy& to, const Policy& from) { to.metrics_public = from.metrics_public; }};
 }
 
+/// Without invitations it says nothing.
+Key invitations_key() {
+    const auto span = [](const Policy& p) { return p.registration == "closed" ? Keep{} : p.invitations; };
+    return {.section = "invitations",
+            .name = "keep",
+            .value = [](const Policy& p) { return p.registration == "closed" ? std::string() : toml_string(to_string(p.invitations)); },
+            .turn = [span](const Policy& from, const Policy& to) { return shorter_is_tighter(span(from), span(to)); },
+            .copy = [](Policy& to, const Policy& from) { to.invitations = from.invitations; }};
+}
+
 // The log ----------------------------------------------------------------------------------------------------------------------
 
 const LogRules* own_rules(const Policy& policy, const EventSpec& event) {
@@ -215,6 +225,7 @@ std::vector<Key> make_table() {
     keys.push_back(limit_key("uploads", &Policy::uploads, "quota_per_day", &Policy::uploads_quota_per_day));
     keys.push_back(registration_key());
     keys.push_back(max_accounts_key());
+    keys.push_back(invitations_key());
     keys.push_back(keep_key("change", "notice", &Policy::change_notice, [](const Policy& from, const Policy& to) {
         return shorter_is_tighter(to.change_notice, from.change_notice);  // the longer the notice, the stronger the promise
     }));

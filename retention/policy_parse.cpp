@@ -277,13 +277,21 @@ void read_accounts(TomlSection section, Policy& policy) {
         policy.max_accounts = static_cast<std::uint64_t>(*max);
     const auto registration = section.string("registration");
     if (!registration) return;
-    if (*registration == "invite")
-        section.error("registration", "accounts.registration = \"invite\" is not built yet; write \"closed\" or \"open\"");
-    else if (*registration == "closed" || *registration == "open")
+    if (*registration == "closed" || *registration == "invite" || *registration == "open")
         policy.registration = *registration;
     else
         section.error("registration", "accounts.registration = \"" + *registration + "\" is unknown" +
-                                          suggestion(*registration, {"closed", "open"}) + "; write \"closed\" or \"open\" (\"invite\" is not built yet)");
+                                          suggestion(*registration, {"closed", "invite", "open"}) + "; write \"closed\", \"invite\" or \"open\"");
+}
+
+void read_invitations(TomlSection section, Policy& policy) {
+    const auto keep = section.keep("keep");
+    if (!keep) return;
+    if (keep->unlimited || !keep->stored())
+        section.error("keep", "invitations.keep = \"" + to_string(*keep) + "\": an invitation ends some day, and not at once; write a time such as \"14d\"" +
+                                  (keep->stored() ? "" : ", and accounts.registration = \"closed\" if there shall be none"));
+    else
+        policy.invitations = *keep;
 }
 
 struct LogField {
@@ -380,6 +388,7 @@ std::expected<Policy, std::vector<FileError>> parse_policy(std::string text, std
             .value_or(Keep{.micros = 90 * std::int64_t{86'400'000'000}, .unlimited = false});
     read_uploads(root.section("uploads"), policy);
     read_accounts(root.section("accounts"), policy);
+    read_invitations(root.section("invitations"), policy);
     read_log(root.section("log"), policy);
     read_change(root.section("change"), policy);
     policy.metrics_public = root.section("metrics").boolean("public").value_or(false);

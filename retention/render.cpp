@@ -90,10 +90,10 @@ private:
         const std::string files = say("files that are sent", "Dateien, die verschickt werden");
         const std::string log = say("log of the server", "Protokoll des Servers");
         Picture picture{.title = say("How long what is kept", "Was wie lange aufbewahrt wird"),
-                        .caption = say("From mark to mark time grows by leaps, as the names of the marks say. A filled bar: only its owner can read it. A hollow one: whoever has the "
-                                       "disk can. An arrow has no end, and a dashed frame is not stored.",
-                                       "Von Marke zu Marke wächst die Zeit in Sprüngen, wie die Namen der Marken sagen. Ein gefüllter Balken: nur der Besitzer kann es lesen. Ein "
-                                       "hohler: wer die Platte hat, kann es. Ein Pfeil hat kein Ende, und ein gestrichelter Rahmen ist nicht gespeichert."),
+                        .caption = say("From mark to mark time grows by leaps, as the names of the marks say. A filled bar: the disk alone opens it to nobody. A hollow one: "
+                                       "whoever has the disk can read it. An arrow has no end, and a dashed frame is not stored.",
+                                       "Von Marke zu Marke wächst die Zeit in Sprüngen, wie die Namen der Marken sagen. Ein gefüllter Balken: die Platte allein öffnet es niemandem. "
+                                       "Ein hohler: wer die Platte hat, kann es lesen. Ein Pfeil hat kein Ende, und ein gestrichelter Rahmen ist nicht gespeichert."),
                         .bars = {}};
         if (policy_.uploads.stored())
             picture.caption += say(" A file is read by whoever has its address, and by nobody else.", " Eine Datei liest, wer ihre Adresse hat, und sonst niemand.");

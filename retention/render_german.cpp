@@ -21,6 +21,7 @@ const Pair pairs[] = {
     {"private nodes", "private Knoten"},
     {"public profile", "öffentliches Profil"},
     {"push registrations", "Anmeldungen für Push"},
+    {"invitations", "Einladungen"},
     {"store", "Speicher"},
     {"policy", "Richtlinie"},
     {"keyring", "Schlüsselbund"},
@@ -56,6 +57,12 @@ const Pair pairs[] = {
     {"as long as the account or the bucket", "so lange wie das Konto oder der Eimer"},
     {"while the server runs", "solange der Server läuft"},
     // What they hold.
+    {"how many invitations can be used, and in which hour each ends; who has the node key and an invitation's link, too, sees who invited and how "
+     "often it can be used",
+     "wie viele Einladungen benutzt werden können, und in welcher Stunde jede endet; wer den Knotenschlüssel und den Link einer Einladung dazu hat, sieht, wer "
+     "eingeladen hat und wie oft sie benutzt werden kann"},
+    {"the last use, or its end, erases the row; it may be found in free pages of the file until they are used again, still sealed",
+     "die letzte Benutzung oder ihr Ende löscht die Zeile; sie kann sich, weiterhin versiegelt, in freien Seiten der Datei finden, bis diese wieder benutzt werden"},
     {"SCRAM salts, iteration counts, StoredKey and ServerKey (from which a weak password can be guessed), the vault secret wrapped under what a "
      "login reveals, the vault's public key, whether suspended, the retention that its owner chose for the archive, and the last announced policy that "
      "the owner was told of; how many clients log in with a token, and the week in which each token ends (it was issued so long before as the server lets "

@@ -43,6 +43,7 @@ constexpr std::array key_words{
     KeyWords{"accounts.registration", {"who can make an account", "wer ein Konto anlegen kann"}},
     KeyWords{"accounts.max_accounts", {"how many accounts there can be", "wie viele Konten es geben kann"}},
     KeyWords{"metrics.public", {"whether anybody may see rough counts of all accounts together", "ob jeder grobe Zahlen über alle Konten zusammen sehen darf"}},
+    KeyWords{"invitations.keep", {"how long an invitation can be used at most", "wie lange eine Einladung höchstens benutzt werden kann"}},
     KeyWords{"change.notice", {"notice before a looser policy is obeyed", "Frist, bevor eine lockerere Richtlinie gilt"}},
 };
 struct FieldWords {

@@ -12,6 +12,7 @@
 #include "server/admin/config.h"
 #include "retention/promises.h"
 #include "server/admin/control_server.h"
+#include "server/admin/invitations.h"
 #include "server/admin/node_key_source.h"
 #include "server/certificate_watch.h"
 #include "server/control.h"
@@ -57,6 +58,7 @@ struct Server::Impl {
     std::unique_ptr<PolicyService> policies;
     std::unique_ptr<retention::Log> log;
     std::unique_ptr<retention::Buckets> buckets;
+    std::unique_ptr<admin::Invitations> invitations;
     std::unique_ptr<Sweeper> sweeper;
     std::unique_ptr<admin::Operations> operations;
     std::unique_ptr<core::Core> core;
@@ -130,9 +132,10 @@ std::expected<void, std::string> Server::Impl::open_store(std::optional<int> pas
     buckets = std::make_unique<retention::Buckets>(*store, policy, clock, [this](retention::Buckets::Alarm alarm, store::BucketId id) {
         Sweeper::raise(*log, *ledger, alarm, id);
     });
+    invitations = std::make_unique<admin::Invitations>(admin::Invitations::Options{*store, *keys, clock, config.domain, config.http.url}, policy);
     sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
         .io = io, .pool = pool, .data = config.data, .wait_for_sync = config.clock.wait_for_sync, .guard = *clock_guard, .store = *store,
-        .buckets = *buckets, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policies->obeyed().text); },
+        .buckets = *buckets, .invitations = *invitations, .log = *log, .ledger = *ledger, .policy = [this] { return retention::digest_of(policies->obeyed().text); },
         .swept = [this] { if (core) core->logs.drop_dead_chains(); }});
     ledger->append(retention::ServerStart{});
     complete_ledger();
@@ -171,7 +174,7 @@ void Server::Impl::build_core() {
     const auto& policy = policies->obeyed();
     operations = std::make_unique<admin::Operations>(
         admin::Operations::Options{.store = *store, .keys = *keys, .max_accounts = policy.max_accounts, .policy_serial = policies->standing().serial_for_new_accounts()});
-    core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, clock, policies->standing()},
+    core = std::make_unique<core::Core>(core::Environment{io, pool, *store, *keys, *buckets, *log, policy, config, *operations, *invitations, clock, policies->standing()},
                                         feature::all());
     authenticator = std::make_unique<stream::Authenticator>(*store, *keys, *operations, config);
     auto offload = [this](std::move_only_function<void()> work, std::move_only_function<void()> then) {
@@ -182,7 +185,7 @@ void Server::Impl::build_core() {
     };
     control = std::make_unique<LiveControl>(
         admin::StoreControlHandler::Options{.domain = config.domain, .scram_sha_1 = config.sasl.scram_sha_1, .operations = *operations,
-                                            .store = *store, .clock = clock, .buckets = buckets.get(), .offload = std::move(offload)},
+                                            .store = *store, .clock = clock, .invitations = invitations.get(), .buckets = buckets.get(), .offload = std::move(offload)},
         *core, *sweeper, [this] { return trouble(); });
 }
 
@@ -206,6 +209,7 @@ void Server::Impl::start_policy() {
                              // Reads files, so on the pool; one change after the other.
                              asio::post(log_rules, [this, policy] { log->apply(policy); });
                              buckets->apply(policy);
+                             invitations->follow_policy(policy);
                              operations->follow_policy(policy.max_accounts, policies->standing().serial_for_new_accounts());
                              core->logs.drop_dead_chains();
                              log->write(Event::policy_loaded);

@@ -76,6 +76,7 @@ void Sweeper::look_at_clock() {
 void Sweeper::first_sweep() {
     if (!may_destroy()) return;
     parts_.log.sweep();
+    parts_.invitations.sweep([](std::size_t) {});  // in the store's queue before the buckets
     bool swept = false;
     parts_.buckets.sweep([&swept](std::size_t) { swept = true; });
     {
@@ -91,7 +92,7 @@ void Sweeper::stop() { timer_.cancel(); }
 
 void Sweeper::schedule() {
     // A bucket made meanwhile may be due before those known now, and wall clocks move: look again every second at the latest.
-    const Time due = std::min(parts_.buckets.next_deadline(), parts_.log.next_deadline());
+    const Time due = std::min({parts_.buckets.next_deadline(), parts_.log.next_deadline(), parts_.invitations.next_deadline()});
     const Time wait = std::clamp<Time>(due - parts_.guard.latest(), second / 1000, second);
     timer_.expires_after(std::chrono::microseconds(may_destroy() ? wait : second));
     timer_.async_wait([this](std::error_code error) {
@@ -104,6 +105,7 @@ void Sweeper::tick() {
     if (may_destroy()) {
         const Time now = parts_.guard.latest();
         if (parts_.buckets.next_deadline() <= now) sweep_buckets();
+        if (parts_.invitations.next_deadline() <= now) parts_.invitations.sweep([](std::size_t) {});
         if (parts_.log.next_deadline() <= now) sweep_log();
         sign_sweeps();
     }

@@ -20,6 +20,7 @@
 #include "retention/ledger.h"
 #include "retention/log.h"
 #include "server/admin/control.h"
+#include "server/admin/invitations.h"
 #include "store/store.h"
 
 namespace lethe::server {
@@ -34,6 +35,7 @@ public:
         retention::ClockGuard& guard;
         store::Store& store;
         retention::Buckets& buckets;
+        admin::Invitations& invitations;
         retention::Log& log;
         retention::Ledger& ledger;
         std::function<retention::Digest()> policy;  ///< digest of the policy in force

@@ -26,9 +26,19 @@ struct StateEdit {
     std::optional<SlotRef> under = {};  ///< of profile: the account key it was sealed under
 };
 
+/// Of a whole row; what lies there before is a condition.
+struct InvitationEdit {
+    enum class Before { nothing, same, any };
+    InvitationId id;
+    Before condition = Before::any;
+    Bytes before = {};                  ///< for `same`
+    std::optional<Bytes> after = {};    ///< without: an erasure
+};
+
 struct Batch::Impl {
     std::vector<LogEdit> logs;
     std::vector<StateEdit> rows;
+    std::vector<InvitationEdit> invitations;
 };
 
 struct AccountEdit {
@@ -47,6 +57,7 @@ struct Change {
     std::vector<StateEdit> rows;
     std::optional<AccountEdit> account;
     std::optional<Bytes> policy_standing = {};
+    std::vector<InvitationEdit> invitations = {};
 };
 struct CreateBucket {
     BucketId id;

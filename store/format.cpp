@@ -38,6 +38,17 @@ std::optional<std::uint32_t> decode_u32(ByteView bytes) {
     return v;
 }
 
+Bytes encode_invitation(const InvitationRow& row) {
+    return crypto::Encoder().i64(row.deadline).raw(row.value.view()).take();
+}
+
+std::optional<InvitationRow> decode_invitation(ByteView bytes) {
+    constexpr std::size_t front = 8;
+    if (bytes.size() < front) return std::nullopt;
+    crypto::Decoder in(bytes.first(front));
+    return InvitationRow{in.i64(), Sealed::from_disk(bytes.subspan(front))};
+}
+
 Bytes encode_account(const SlotRef& slot, const Sealed& record) {
     return Encoder().u32(slot.index).u32(slot.generation).raw(record.view()).take();
 }

@@ -16,10 +16,12 @@ namespace lethe::store::format {
 inline constexpr std::uint32_t version = 4;  ///< of state.mdb, of the keyring and of buckets alike
 
 // Tables, in the order in which Environment::table counts them.
-inline constexpr std::array<const char*, 8> state_tables{"meta",     "accounts", "roster",   "blocklist",
-                                                         "settings", "policy",   "personal", "profile"};
+inline constexpr std::array<const char*, 9> state_tables{"meta",   "accounts", "roster",  "blocklist",  "settings",
+                                                         "policy", "personal", "profile", "invitations"};
+/// Those that every directory of this version has. The others came later and are added by the next open.
+inline constexpr std::size_t first_state_tables = 8;
 inline constexpr std::array<const char*, 3> bucket_tables{"info", "heads", "entries"};
-enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings, policy, personal, profile };
+enum StateTable : std::size_t { meta, accounts, roster, blocklist, settings, policy, personal, profile, invitations };
 /// Those whose rows belong to accounts: gone with the account and with a reset.
 inline constexpr std::array<StateTable, 5> account_tables{roster, blocklist, settings, personal, profile};
 enum BucketTable : std::size_t { info, heads, entries };
@@ -35,6 +37,10 @@ inline constexpr std::string_view key_domain = "domain";
 Bytes high_water_key(ClassId cls);  ///< "bucket_high_water" ‖ class
 Bytes encode_u32(std::uint32_t v);
 std::optional<std::uint32_t> decode_u32(ByteView bytes);
+
+/// Value of invitations: deadline ‖ sealed record.
+Bytes encode_invitation(const InvitationRow& row);
+std::optional<InvitationRow> decode_invitation(ByteView bytes);
 
 using store::SlotRef;
 

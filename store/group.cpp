@@ -108,16 +108,33 @@ int apply_row(WriteTransaction& txn, const StateEdit& edit) {
     return *account ? txn.put(edit.table, edit.key, edit.value->view()) : ENOENT;
 }
 
+int apply_invitation(WriteTransaction& txn, const InvitationEdit& edit) {
+    const auto found = txn.get(format::invitations, edit.id.view());
+    if (!found) return found.error();
+    if (edit.condition == InvitationEdit::Before::nothing && *found) return EEXIST;
+    if (edit.condition == InvitationEdit::Before::same && (!*found || !std::ranges::equal(**found, edit.before))) return ENOENT;
+    return edit.after ? txn.put(format::invitations, edit.id.view(), *edit.after) : txn.erase(format::invitations, edit.id.view());
+}
+
 }  // namespace
 
 void Group::commit_state() {
     std::vector<Member*> members;
     for (auto& member : members_) {
-        if (member.result && (!member.change.rows.empty() || member.change.account || member.change.policy_standing))
+        const auto& change = member.change;
+        if (member.result && (!change.rows.empty() || change.account || change.policy_standing || !change.invitations.empty()))
             members.push_back(&member);
     }
     commit_one(engine_.state_path(), state_layout(), std::move(members),
                [](WriteTransaction& txn, const Member& member) {
+                   // A new account is there before its rows.
+                   const bool creates = member.change.account && member.change.account->kind == AccountEdit::Kind::create;
+                   if (creates) {
+                       if (const int code = apply_account(txn, member); code != 0) return code;
+                   }
+                   for (const auto& edit : member.change.invitations) {
+                       if (const int code = apply_invitation(txn, edit); code != 0) return code;
+                   }
                    for (const auto& edit : member.change.rows) {
                        if (const int code = apply_row(txn, edit); code != 0) return code;
                    }
@@ -125,7 +142,7 @@ void Group::commit_state() {
                        const int code = txn.put(format::policy, as_bytes(format::key_standing), *standing);
                        if (code != 0) return code;
                    }
-                   return member.change.account ? apply_account(txn, member) : 0;
+                   return member.change.account && !creates ? apply_account(txn, member) : 0;
                });
 }
 

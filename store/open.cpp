@@ -117,6 +117,13 @@ Checked check_state(const fs::path& path, Depth depth) {
                          "address normalisation version");
 }
 
+/// Tables that this program has and the directory does not, because it is older.
+Checked add_tables(const fs::path& path) {
+    const auto env = Environment::open(path, state_layout(), Access::create);
+    if (env) return {};
+    return std::unexpected(Problem{path.string() + " lacks a table, which cannot be added (" + mdb_strerror(env.error()) + "): check the disk"});
+}
+
 /// A mark that is missing, because the directory is older than marks, is written by know_domain().
 Checked check_domain(Engine& engine) {
     const auto& domain = engine.options.domain;
@@ -192,6 +199,8 @@ std::expected<std::unique_ptr<Store>, Problem> Store::open(Options options) {
     if (auto checked = check_permissions(data); !checked) return std::unexpected(checked.error());
     const Depth depth = lock->ended_cleanly ? Depth::ends : Depth::all;
     if (auto ok = check_state(data / format::state_file, depth); !ok) return std::unexpected(ok.error());
+
+    if (auto ok = add_tables(data / format::state_file); !ok) return std::unexpected(ok.error());
 
     auto keyring = Keyring::open(data / format::keyring_file, impl->options.keys->keyring_key());
     if (!keyring) return std::unexpected(keyring.error());

@@ -115,6 +115,34 @@ std::expected<std::optional<Sealed>, Error> Store::profile_row(const AccountId& 
     return row_of(*impl_, format::profile, account, key);
 }
 
+std::expected<std::optional<InvitationRow>, Error> Store::invitation(const InvitationId& id) const {
+    std::optional<InvitationRow> out;
+    const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
+        const auto value = txn.get(format::invitations, id.view());
+        if (!value) return value.error();
+        if (*value) out = format::decode_invitation(**value);
+        return 0;
+    });
+    if (code != 0) return std::unexpected(to_error(code));
+    return out;
+}
+
+std::expected<std::vector<std::pair<InvitationId, std::int64_t>>, Error> Store::invitations() const {
+    std::vector<std::pair<InvitationId, std::int64_t>> out;
+    const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {
+        return txn.each(format::invitations, {}, {}, [&](ByteView key, ByteView value) {
+            if (key.size() != InvitationId::size) return true;  // not a row this program wrote
+            InvitationId id;
+            std::ranges::copy(key, id.bytes.begin());
+            const auto row = format::decode_invitation(value);
+            out.emplace_back(id, row ? row->deadline : 0);
+            return true;
+        });
+    });
+    if (code != 0) return std::unexpected(to_error(code));
+    return out;
+}
+
 std::expected<std::optional<Bytes>, Error> Store::policy_standing() const {
     std::optional<Bytes> out;
     const int code = read_in(impl_->state(), [&](const ReadTransaction& txn) {

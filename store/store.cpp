@@ -68,14 +68,31 @@ Batch& Batch::erase_header(const BucketId& bucket, const LogPrefix& prefix, std:
     return *this;
 }
 
-bool Batch::empty() const { return impl_->logs.empty() && impl_->rows.empty(); }
+Batch& Batch::put_invitation(const InvitationId& id, const InvitationRow& row) {
+    impl_->invitations.push_back({id, InvitationEdit::Before::nothing, {}, format::encode_invitation(row)});
+    return *this;
+}
+
+Batch& Batch::change_invitation(const InvitationId& id, const InvitationRow& was, const std::optional<InvitationRow>& now) {
+    InvitationEdit edit{id, InvitationEdit::Before::same, format::encode_invitation(was)};
+    if (now) edit.after = format::encode_invitation(*now);
+    impl_->invitations.push_back(std::move(edit));
+    return *this;
+}
+
+Batch& Batch::erase_invitation(const InvitationId& id) {
+    impl_->invitations.push_back({id});
+    return *this;
+}
+
+bool Batch::empty() const { return impl_->logs.empty() && impl_->rows.empty() && impl_->invitations.empty(); }
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 void Store::write(Batch batch, Completion done) {
     impl_->writer->enqueue(
-        {Change{std::move(batch.impl_->logs), std::move(batch.impl_->rows), {}}, std::move(done)});
+        {Change{std::move(batch.impl_->logs), std::move(batch.impl_->rows), {}, {}, std::move(batch.impl_->invitations)}, std::move(done)});
 }
 
 void Store::put_policy_standing(Bytes standing, Completion done) {
@@ -92,9 +109,10 @@ Op account_op(AccountEdit edit, Completion done) {
 
 }  // namespace
 
-void Store::create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done) {
-    impl_->writer->enqueue(
-        account_op({AccountEdit::Kind::create, id, std::move(key), std::move(record)}, std::move(done)));
+void Store::create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done, Batch with) {
+    Change change{std::move(with.impl_->logs), std::move(with.impl_->rows),
+                  AccountEdit{AccountEdit::Kind::create, id, std::move(key), std::move(record)}, {}, std::move(with.impl_->invitations)};
+    impl_->writer->enqueue({std::move(change), std::move(done)});
 }
 
 void Store::replace_record(const AccountId& id, Sealed record, Completion done) {

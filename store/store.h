@@ -19,6 +19,7 @@
 
 #include "crypto/account.h"
 #include "crypto/bytes.h"
+#include "crypto/invitation.h"
 #include "crypto/log.h"
 #include "crypto/secret.h"
 #include "crypto/vault.h"
@@ -28,6 +29,7 @@ namespace lethe::store {
 using crypto::AccountId;
 using crypto::BlindKey;
 using crypto::ClassId;
+using crypto::InvitationId;
 using crypto::LogPrefix;
 using crypto::Sealed;
 using Table = crypto::RecordTable;
@@ -74,6 +76,11 @@ struct SlotRef {
     friend bool operator==(const SlotRef&, const SlotRef&) = default;
 };
 
+struct InvitationRow {
+    std::int64_t deadline = 0;  ///< microseconds; in clear on the disk
+    Sealed value;
+};
+
 /// One unit of change: all its state rows commit in one transaction, all its rows of one bucket in one transaction.
 class Batch {
 public:
@@ -88,6 +95,11 @@ public:
     /// key by then: what was sealed while a password was being changed would open for nobody.
     Batch& put_profile(const AccountId& account, const SlotRef& under, const BlindKey& key, Sealed value);
     Batch& erase_profile(const AccountId& account, const SlotRef& under, const BlindKey& key);
+    /// Another one with this id fails (ErrorKind::exists).
+    Batch& put_invitation(const InvitationId& id, const InvitationRow& row);
+    /// Fails (ErrorKind::not_found) unless `was` is what lies there: two that read the same row do not both change it. Without `now` it is erased.
+    Batch& change_invitation(const InvitationId& id, const InvitationRow& was, const std::optional<InvitationRow>& now);
+    Batch& erase_invitation(const InvitationId& id);
     Batch& put_header(const BucketId& bucket, const LogPrefix& prefix, std::uint32_t segment, Sealed header);
     Batch& append(const LogPrefix& prefix, crypto::SealedEntry entry);
     Batch& erase_entry(const LogPrefix& prefix, const crypto::LogPlace& place);
@@ -165,7 +177,8 @@ public:
     void barrier(Completion done);
 
     // Accounts. A key slot is written before the record that names it commits, and the old one overwritten after.
-    void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done);  ///< ErrorKind::exists
+    /// ErrorKind::exists. `with` commits in the same transaction, or neither does (of buckets: before it); its rows may be the new account's.
+    void create_account(const AccountId& id, crypto::AccountKey key, Sealed record, Completion done, Batch with = {});
     void replace_record(const AccountId& id, Sealed record, Completion done);                          ///< same account key
     /// What becomes of a row of the table profile under the new account key; nothing if it does not open: it is dropped then.
     using Reseal = std::function<std::optional<Row>(const Row&)>;
@@ -189,6 +202,10 @@ public:
 
     std::expected<std::vector<Row>, Error> profile_rows(const AccountId& account) const;
     std::expected<std::optional<Sealed>, Error> profile_row(const AccountId& account, const BlindKey& key) const;
+
+    std::expected<std::optional<InvitationRow>, Error> invitation(const InvitationId& id) const;
+    /// All of them, with their deadlines.
+    std::expected<std::vector<std::pair<InvitationId, std::int64_t>>, Error> invitations() const;
 
     // Buckets. retention/ decides, this destroys.
     std::vector<Bucket> buckets() const;                         ///< alive ones, by class and number

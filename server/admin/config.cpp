@@ -224,6 +224,7 @@ void read_limits(Section s, Config::Limits& limits) {
     read_number(s, "login_failures_per_account", limits.login_failures_per_account, 0, 1'000'000);
     read_number(s, "registrations_per_network", limits.registrations_per_network, 0, 1'000'000);
     read_number(s, "registrations", limits.registrations, 0, 1'000'000);
+    read_number(s, "invitations_per_day", limits.invitations_per_day, 0, 1'000'000);
     read_number(s, "stored_per_minute", limits.stored_per_minute, 0, 1'000'000);
     read_number(s, "letterbox_percent_per_sender", limits.letterbox_percent_per_sender, 1, 100);
     read_number(s, "roster_items", limits.roster_items, 1, 100'000);

@@ -77,6 +77,7 @@ struct Config {
         unsigned login_failures_per_account = 100;  ///< within ten minutes, from everywhere; 0 = unlimited
         unsigned registrations_per_network = 5;     ///< accounts made by strangers (XEP-0077) within an hour, per /24 or /48; 0 = unlimited
         unsigned registrations = 60;                ///< within an hour, in all; 0 = unlimited
+        unsigned invitations_per_day = 10;          ///< made by one user (XEP-0401); 0 = unlimited
         unsigned stored_per_minute = 120;           ///< by one sender for people who do not share presence with it; 0 = unlimited
         unsigned letterbox_percent_per_sender = 25; ///< of one account's letterbox quota
         unsigned roster_items = 2000;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "crypto/hex.h"
@@ -16,8 +17,9 @@ struct CommandRow {
     Command command;
     std::string_view name;
     bool account, password, url = false;
+    bool invitation = false;  ///< days and uses, which may be left out
 };
-constexpr std::array<CommandRow, 11> commands{{
+constexpr std::array<CommandRow, 12> commands{{
     {Command::account_add, "account add", true, true},
     {Command::account_reset, "account reset", true, true},
     {Command::account_suspend, "account suspend", true, false},
@@ -29,6 +31,7 @@ constexpr std::array<CommandRow, 11> commands{{
     {Command::clock_accept, "clock accept", false, false},
     {Command::status, "status", false, false},
     {Command::policy_show, "policy show", false, false},
+    {Command::invite, "invite", false, false, false, true},
 }};
 
 Failure bad_request(std::string text) { return {Status::usage, std::move(text)}; }
@@ -66,6 +69,7 @@ public:
     std::optional<std::string> account;
     std::optional<std::string> url;
     std::optional<Password> password;
+    std::optional<unsigned> days, uses;
     std::string error;
 
     bool start_object(std::size_t) {
@@ -77,7 +81,9 @@ public:
         if (name == "account") return expect(account.has_value(), Field::account);
         if (name == "password") return expect(password.has_value(), Field::password);
         if (name == "url") return expect(url.has_value(), Field::url);
-        return fail("a request holds command, account, password and url, nothing else");
+        if (name == "days") return expect(days.has_value(), Field::days);
+        if (name == "uses") return expect(uses.has_value(), Field::uses);
+        return fail("a request holds command, account, password, url, days and uses, nothing else");
     }
     bool string(string_t& value) {
         switch (field_) {
@@ -91,6 +97,12 @@ public:
                 break;
             case Field::url:
                 url = value;
+                break;
+            case Field::days:
+                if (!number(value, days)) return false;
+                break;
+            case Field::uses:
+                if (!number(value, uses)) return false;
                 break;
             case Field::password: {
                 const bool fits = value.size() <= Password::longest;
@@ -120,7 +132,14 @@ public:
     }
 
 private:
-    enum class Field { none, command, account, password, url };
+    enum class Field { none, command, account, password, url, days, uses };
+    bool number(const std::string& text, std::optional<unsigned>& out) {
+        unsigned value = 0;
+        const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (problem != std::errc() || end != text.data() + text.size()) return fail("days and uses are whole numbers");
+        out = value;
+        return true;
+    }
     bool expect(bool again, Field field) {
         field_ = field;
         return again ? fail("a request names each thing once") : true;
@@ -166,6 +185,11 @@ std::string encode(const Request& request) {
         out += ",\"url\":";
         append_string(out, request.url);
     }
+    const auto append_number = [&out](std::string_view name, std::optional<unsigned> value) {
+        if (value) out.append(",\"").append(name).append("\":\"").append(std::to_string(*value)).append("\"");
+    };
+    append_number("days", request.days);
+    append_number("uses", request.uses);
     if (row->password) {
         out += ",\"password\":";
         append_string(out, request.password.view());
@@ -190,8 +214,11 @@ std::expected<Request, Failure> decode_request(std::string_view line) {
             bad_request(row->password ? "this command needs a password" : "this command takes no password"));
     if (row->url != reader.url.has_value())
         return std::unexpected(bad_request(row->url ? "this command needs a url" : "this command takes no url"));
+    if (!row->invitation && (reader.days || reader.uses)) return std::unexpected(bad_request("this command takes no days and no uses"));
     Request request;
     request.command = row->command;
+    request.days = reader.days;
+    request.uses = reader.uses;
     if (reader.url) request.url = std::move(*reader.url);
     if (reader.account) request.account = std::move(*reader.account);
     if (reader.password) request.password = std::move(*reader.password);
@@ -265,6 +292,8 @@ void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer a
             return handler.status(std::move(answer));
         case Command::policy_show:
             return handler.policy(std::move(answer));
+        case Command::invite:
+            return handler.invite(request.days, request.uses, std::move(answer));
     }
 }
 

@@ -38,7 +38,8 @@ enum class Command : std::uint8_t {
     sweep,
     clock_accept,
     status,
-    policy_show
+    policy_show,
+    invite
 };
 std::string_view to_string(Command);  ///< as on lethectl's command line, e.g. "account add"
 
@@ -47,6 +48,7 @@ struct Request {
     std::string account;  ///< as typed; empty where the command takes none
     Password password;    ///< account add and reset
     std::string url = {};  ///< upload remove
+    std::optional<unsigned> days = {}, uses = {};  ///< invite; none: as usual
 };
 
 /// What a command found out, in the order it is printed. Names are snake_case.
@@ -82,6 +84,7 @@ public:
     virtual void accept_clock(Answer answer) = 0;
     virtual void status(Answer answer) = 0;
     virtual void policy(Answer answer) = 0;
+    virtual void invite(std::optional<unsigned> days, std::optional<unsigned> uses, Answer answer) = 0;
 };
 
 void dispatch(Request request, ControlHandler& handler, ControlHandler::Answer answer);

@@ -152,7 +152,7 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
         return Opened{std::move((*row)->key), std::move(*record)};
     }
 
-    void add(const AccountId& id, PreparedCredentials credentials, Done done) {
+    void add(const AccountId& id, PreparedCredentials credentials, With with, Done done) {
         if (max_accounts && store.account_count() + adding >= *max_accounts)
             return done(
                 std::unexpected(refused("the policy's max_accounts of " + std::to_string(*max_accounts) +
@@ -162,13 +162,16 @@ struct Operations::Impl : std::enable_shared_from_this<Impl> {
         auto record = make_record(id, secret, std::move(credentials), {});
         record.told = policy_serial;
         auto sealed = keys.seal_record(id, key, record);
+        store::Batch batch;
+        if (with) with(batch, crypto::Vault(id, secret));
         ++adding;
         store.create_account(
             id, std::move(key), std::move(sealed),
             answer([self = shared_from_this(), done = std::move(done)](Outcome outcome) mutable {
                 --self->adding;
                 done(std::move(outcome));
-            }));
+            }),
+            std::move(batch));
     }
     /// Writes what `change` makes of the record, under the same key.
     void edit(const xmpp::BareJid& account, std::move_only_function<Outcome(AccountRecord&)> change, Done done, Login login) {
@@ -209,12 +212,12 @@ void Operations::follow_policy(std::optional<std::uint64_t> max_accounts, std::u
     impl_->policy_serial = policy_serial;
 }
 
-void Operations::add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done) {
+void Operations::add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done, With with) {
     const auto id = impl_->keys.account_id(account);
     impl_->in_turn(
         id,
-        [&impl = *impl_, id, credentials = std::move(credentials)](Done finished) mutable {
-            impl.add(id, std::move(credentials), std::move(finished));
+        [&impl = *impl_, id, credentials = std::move(credentials), with = std::move(with)](Done finished) mutable {
+            impl.add(id, std::move(credentials), std::move(with), std::move(finished));
         },
         std::move(done));
 }

@@ -70,7 +70,9 @@ public:
     void follow_policy(std::optional<std::uint64_t> max_accounts, std::uint32_t policy_serial);
 
     // Precondition of all: the JID passed parse_account().
-    void add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done);
+    /// What is stored together with a new account, or not at all (Store::create_account); the vault is the new one.
+    using With = std::move_only_function<void(store::Batch&, const crypto::Vault&)>;
+    void add(const xmpp::BareJid& account, PreparedCredentials credentials, Done done, With with = {});
     /// Keeps the vault: the same secret under new wraps, a new account key. Refused if the account was reset
     /// since `secret` was opened.
     void change_password(const xmpp::BareJid& account, const crypto::VaultSecret& secret,

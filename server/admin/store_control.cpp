@@ -110,6 +110,7 @@ void StoreControlHandler::sweep(Answer answer) {
         return answer(
             std::unexpected(Failure{Status::system, "there is nothing to sweep with; start the server"}));
     sweep_extra();
+    if (options_.invitations) options_.invitations->sweep([](std::size_t) {});  // in the store's queue before the buckets
     auto shared = std::make_shared<Answer>(std::move(answer));  // the sweep's callback is a copyable one
     options_.buckets->sweep([this, shared](std::size_t destroyed) {
         const std::size_t left = overdue() + stuck_buckets();
@@ -120,6 +121,16 @@ void StoreControlHandler::sweep(Answer answer) {
                             " of the buckets that are due could not be destroyed; look at the log and at the "
                             "disk, the sweep is tried again"}));
         (*shared)(Facts{{"destroyed", static_cast<std::int64_t>(destroyed)}});
+    });
+}
+
+void StoreControlHandler::invite(std::optional<unsigned> days, std::optional<unsigned> uses, Answer answer) {
+    if (!options_.invitations) return answer(std::unexpected(Failure{Status::system, "there is nothing to make invitations with; start the server"}));
+    auto& invitations = *options_.invitations;
+    const Invitations::Wanted wanted{.days = days.value_or(std::min(Invitations::usual_days, invitations.most_days())), .uses = uses.value_or(1)};
+    invitations.make(wanted, [uses = wanted.uses, answer = std::move(answer)](std::expected<Invitations::Made, Failure> made) mutable {
+        if (!made) return answer(std::unexpected(std::move(made.error())));
+        answer(Facts{{"link", made->link}, {"uri", made->uri}, {"until", xmpp::format_datetime(made->until)}, {"uses", static_cast<std::int64_t>(uses)}});
     });
 }
 

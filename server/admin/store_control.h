@@ -11,6 +11,7 @@
 #include "retention/buckets.h"
 #include "retention/clock.h"
 #include "server/admin/control.h"
+#include "server/admin/invitations.h"
 #include "server/admin/operations.h"
 
 namespace lethe::admin {
@@ -28,6 +29,7 @@ public:
         Operations& operations;
         store::Store& store;
         const retention::Clock& clock;
+        Invitations* invitations = nullptr;     ///< null: none are made
         retention::Buckets* buckets = nullptr;  ///< null: sweep is answered with a Failure
         Offload offload;
     };
@@ -45,6 +47,8 @@ public:
     void status(Answer answer) override;
     /// in_force, in_force_hash; if a policy waits announced, announced_hash, announced_at, effective_at; serial.
     void policy(Answer answer) override;
+    /// link, uri, until, uses.
+    void invite(std::optional<unsigned> days, std::optional<unsigned> uses, Answer answer) override;
 
 protected:
     /// Before reset, suspend or erase is queued. The server ends the account's sessions, so that nothing of

@@ -19,6 +19,7 @@ Core::Core(Environment environment, FeatureTable table)
       domain(*xmpp::BareJid::parse(env.config.domain)),
       logs(env.store, env.keys, env.buckets, env.clock),
       intake({env.config.limits.stored_per_minute, env.config.limits.letterbox_percent_per_sender}, domain.domain()),
+      invitation_uses(std::make_shared<Turns>(env.io, 1000)),
       password_changes(std::make_shared<Turns>(env.io, 100)) {}
 
 std::shared_ptr<Account> Core::open_vault(const xmpp::BareJid& jid) const {

@@ -14,6 +14,7 @@
 #include "retention/log.h"
 #include "retention/policy_change.h"
 #include "server/admin/config.h"
+#include "server/admin/invitations.h"
 #include "server/admin/operations.h"
 #include "server/core/account.h"
 #include "server/core/client_features.h"
@@ -38,6 +39,7 @@ struct Environment {
     const retention::Policy& policy;            ///< in force now; changes in place
     const admin::Config& config;
     admin::Operations& operations;
+    admin::Invitations& invitations;
     const retention::Clock& clock;
     const retention::PolicyStanding& standing;  ///< `policy` is what it says is in force
 };
@@ -54,6 +56,7 @@ public:
     Uploads uploads;
     Departed departed;  ///< sessions that could have been resumed
     ClientFeatures client_features;
+    const std::shared_ptr<Turns> invitation_uses;   ///< one after the other, so that each sees what the one before left
     const std::shared_ptr<Turns> password_changes;  ///< one at a time, so that logins find the pool free
     std::optional<store::ErrorKind> write_trouble;  ///< why the disk refused the last change; none if it took it
     std::unordered_map<xmpp::BareJid, std::shared_ptr<Account>> online;  ///< accounts with a session, or opening

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "server/core/core.h"
+#include "server/core/introduction.h"
 #include "server/core/letterbox.h"
 #include "server/core/message.h"
 #include "server/xmpp/ns.h"
@@ -241,7 +242,10 @@ void user_subscription(Core& core, const std::shared_ptr<Session>& session, cons
     if (transition.pass) {
         stanza.set_attr("from", account.jid.to_string());
         stanza.set_attr("to", to.to_string());
-        route_subscription(core, account.jid, to, type, stanza);
+        const auto ordinary = [&core, from = account.jid, to](const xml::Element& request) { route_subscription(core, from, to, SubscriptionType::subscribe, request); };
+        const auto later = [ordinary, kept = std::make_shared<const xml::Document>(xml::Document::copy_of(stanza))] { ordinary(kept->root()); };
+        const bool invited = type == SubscriptionType::subscribe && !before.subscription.to && redeem(core, session, to, stanza, later);
+        if (!invited) route_subscription(core, account.jid, to, type, stanza);
     }
     if (!before.subscription.from && item.subscription.from) send_presence_to(core, account, to, true);
 }
@@ -366,6 +370,7 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
 void apply_waiting_subscription(Core& core, Account& account, const crypto::LogEntry& entry, Change& change,
                                 std::vector<std::pair<xmpp::BareJid, SubscriptionType>>& replies) {
     const auto from = xmpp::BareJid::parse(entry.peer);
+    if (from && entry.type == crypto::LogEntry::Type::instruction) return apply_introduction(core, account, *from, change, replies);
     const auto doc = xml::parse(entry.stanza);
     if (!from || !doc.root() || account.blocks(xmpp::Jid(*from))) return;
     const auto type = subscription_type(doc.root().attr("type"));

@@ -25,6 +25,8 @@ struct CommandRun {
     void finish(const core::Responder& responder, const std::string& note) const { responder.result(answer(note)); }
     /// The same, for who answers on their own.
     std::function<void(xml::Element)> answer(const std::string& note) const;
+    /// "completed", with what came of it as a form.
+    std::function<void(xml::Element)> result(xmpp::Form form) const;
 };
 
 struct Command {
@@ -35,12 +37,16 @@ struct Command {
     std::function<xmpp::Form(const core::Request&, retention::Language)> form;
     /// Does it, and answers by finish() or with an error. Instead: a sentence why what was filled in cannot be taken; the command stays open.
     std::function<std::optional<std::string>(core::Request&, const CommandRun&, const xmpp::Form& filled_in)> complete;
+    /// In the place of both: done without a form, when it is executed.
+    std::function<void(core::Request&, const CommandRun&)> at_once = {};
+    std::function<void(core::Core&, const std::shared_ptr<core::Session>&)> session_connected = {};  ///< as in core::Feature
 };
 
 inline std::string in(retention::Language language, std::string_view english, std::string_view german) {
     return std::string(language == retention::Language::de ? german : english);
 }
 
+Command invite_command();
 Command retention_command();
 Command sessions_command();
 Command erasure_command();

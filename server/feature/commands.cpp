@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// XEP-0050 Ad-Hoc Commands, version 1.3.0, with XEP-0004 forms: what a user does to the own account without a website. Each command has one stage.
+// XEP-0050 Ad-Hoc Commands, version 1.3.0, with XEP-0004 forms: what a user does to the own account without a website. A command has one stage, or
+// none (XEP-0401) and answers at once.
 //
 // Offered at the domain, where clients look, and at the user's own bare JID. At somebody else's address there is nothing: that answer is the
 // same whether the vault there is open or closed.
@@ -29,7 +30,7 @@ Language language_of(const core::Request& request) {
 xml::Element add_command(xml::Element iq, const CommandRun& run, std::string_view status) {
     auto command = iq.add("command", ns::commands);
     command.set_attr("node", run.node);
-    command.set_attr("sessionid", run.id);
+    if (!run.id.empty()) command.set_attr("sessionid", run.id);
     command.set_attr("status", status);
     return command;
 }
@@ -72,6 +73,7 @@ void execute(const Commands& commands, core::Request& request) {
     const auto action = request.payload.has_attr("action") ? request.payload.attr("action") : "execute";
     constexpr std::array known{"execute", "complete", "next", "prev", "cancel"};
     if (std::ranges::find(known, action) == known.end()) return refuse(request, Condition::bad_request, "malformed-action", "There is no such action.");
+    if (run.id.empty() && action == "execute" && command->at_once) return command->at_once(request, run);
     if (run.id.empty() && action == "execute") return begin(request, *command);
     auto& open = request.session->commands;
     const auto found = std::ranges::find(open, std::pair(run.id, std::string(run.node)));
@@ -126,8 +128,12 @@ std::function<void(xml::Element)> CommandRun::answer(const std::string& note) co
     };
 }
 
+std::function<void(xml::Element)> CommandRun::result(xmpp::Form form) const {
+    return [run = *this, form = std::move(form)](xml::Element iq) { xmpp::add_form(add_command(iq, run, "completed"), form); };
+}
+
 core::Feature commands() {
-    const auto all = std::make_shared<const Commands>(Commands{retention_command(), sessions_command(), erasure_command()});
+    const auto all = std::make_shared<const Commands>(Commands{retention_command(), sessions_command(), erasure_command(), invite_command()});
     core::Feature feature{.name = "commands",
                           .server_features = {ns::commands},
                           .account_features = {ns::commands},

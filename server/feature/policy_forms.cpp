@@ -92,6 +92,8 @@ Form figures(const core::Core& core) {
     for (const auto& [name, rules] : policy.log_events)
         events.push_back(name + ' ' + to_string(rules.keep) + ' ' + treatment(rules.address) + ' ' + treatment(rules.account) + ' ' + treatment(rules.peer));
     if (!events.empty()) add(out, "log-events", "text-multi", std::move(events));
+    text("registration", policy.registration);
+    if (policy.registration != "closed") text("invitations", to_string(policy.invitations));
     text("notice", to_string(policy.change_notice));
     text("policy", retention::policy_hash(policy.text));
     if (const auto& next = core.env.standing.announced()) {

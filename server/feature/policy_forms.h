@@ -10,6 +10,8 @@
 //       log-address, log-account, log-peer          list-single: none, network, pseudonym or full
 //       log-events                                  text-multi: "EVENT KEEP ADDRESS ACCOUNT PEER" for each event with rules of its own
 //       uploads, uploads-max-size, uploads-quota-per-day   text-single: "0" and 0 where none are taken
+//       registration                                text-single: closed, invite or open
+//       invitations                                 text-single: how long one can be used at most; absent where there are none
 //       notice                                      text-single: a looser policy is announced that long before it acts
 //       policy                                      text-single: BLAKE2b-256 of the policy file in force, hexadecimal
 //       announced, announced-from                   text-single: the same of the policy that waits, and from when on it acts (XEP-0082)

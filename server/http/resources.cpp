@@ -19,6 +19,7 @@ Router resources(core::Core& core, stream::Connections& clients, const retention
     }
     router.add("/u/", upload_put(core));
     router.add("/f/", upload_get(core));
+    router.add("/i/", read_only(invitation_page(core)));
     return router;
 }
 

@@ -23,6 +23,8 @@ Handler policy_file(core::Core& core);
 Handler health(core::Core& core);
 /// metrics.h; 404 unless the policy makes them public.
 Handler metrics(core::Core& core, const retention::Ledger& ledger, Status status);
+/// For the link of an invitation: /i/TOKEN.
+Handler invitation_page(core::Core& core);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
 Handler ledger(core::Core& core);
 /// /u/TOKEN/NAME: takes a file, once, for the slot that the token stands for.

@@ -119,8 +119,10 @@ private:
     // XEP-0077 before the login: registration.cpp.
     bool is_registration(const xml::Element& element) const;
     std::string registration_features() const;
+    void wait_for_form();
     asio::awaitable<void> on_registration(xml::Document request);
     asio::awaitable<void> make_account(xml::Document request);
+    std::optional<xmpp::StanzaError> may_ask(bool name_taken);
 
     // XEP-0388 and XEP-0386: sasl2.cpp.
     void on_sasl2(const xml::Element& element);
@@ -162,6 +164,7 @@ private:
     unsigned failures_ = 0;
     bool registering_ = false;     ///< somebody fills in the form
     bool registered_ = false;      ///< an account was made here
+    std::string invitation_;       ///< token that was good when the client showed it (XEP-0445); wiped with the stream
     std::unique_ptr<Login> login_;
     std::optional<xml::Document> inline_;     ///< <authenticate/> of the login under way, if it is one of XEP-0388
     std::optional<std::string> additional_;   ///< such a login has succeeded, with this data for the client

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // XEP-0077 In-Band Registration, version 2.4, before the login: how a stranger makes an account, if the policy lets strangers
-// (accounts.registration). Changing a password and leaving are for those who have logged in: feature/registration.cpp.
+// (accounts.registration), and XEP-0445 Pre-Authenticated In-Band Registration, version 0.2.0: with an invitation's token. Changing a password and leaving are for those who have logged in: feature/registration.cpp.
 //
-// Path: <iq type='get'/> is answered with the form → <iq type='set'/> with a name and a password is held against the limits
+// Path: a token, where one is needed, is looked at and kept with the stream → <iq type='get'/> is answered with the form → <iq type='set'/> with a name and a password is held against the limits
 // (registration_limits.h) and the names that are taken → the pool derives what the account record keeps of the password, one account at a time → the
-// account is made like any other (admin/operations.h) → the answer leaves when it is on stable storage → the client logs in on the same stream.
+// account is made like any other (admin/operations.h), and in the same transaction the invitation has one use less, and whoever
+// invited is on the new contact list (core/introduction.h) → the answer leaves when it is on stable storage → the client logs in on the same stream.
 // Only inside TLS. The password passes through memory only. That a name is taken is told to whoever may make an account: XEP-0077 has no other way.
 #include "server/core/async.h"
+#include "server/core/introduction.h"
 #include "server/stream/client_stream.h"
 #include "server/xmpp/ns.h"
 
@@ -44,6 +46,7 @@ std::expected<Wish, StanzaError> wish_in(const xml::Element& query, const std::s
     return Wish{std::move(*account), std::move(password)};
 }
 
+StanzaError used_up() { return {Condition::item_not_found, "The invitation was used up meanwhile."}; }
 StanzaError taken() { return {Condition::conflict, "This name is taken; choose another one."}; }
 StanzaError too_many() {
     return {Condition::resource_constraint, "Too many accounts were wanted from your network, or from everywhere, lately. Try again in an hour.", {}, {}, {}, "wait"};
@@ -70,7 +73,7 @@ asio::awaitable<std::shared_ptr<Prepared>> prepare(core::Core& core, std::shared
 
 std::string ClientStream::registration_features() const {
     if (service_.core.env.policy.registration == "closed") return "";
-    return "<register xmlns='http://jabber.org/features/iq-register'/>";
+    return "<register xmlns='urn:xmpp:ibr-token:0'/><register xmlns='http://jabber.org/features/iq-register'/>";
 }
 
 /// A login under way goes on, or ends, without it.
@@ -78,7 +81,13 @@ bool ClientStream::is_registration(const xml::Element& element) const {
     if (!element.is("iq", ns::client) || inline_ || login_->under_way()) return false;
     const auto type = element.attr("type");
     const auto payload = element.first_child();
-    return (type == "get" || type == "set") && payload && payload.is("query", ns::reg);
+    if (!payload) return false;
+    return payload.is("query", ns::reg) ? type == "get" || type == "set" : type == "set" && payload.is("preauth", ns::preauth);
+}
+
+/// Somebody has to fill it in; once for a stream.
+void ClientStream::wait_for_form() {
+    if (!std::exchange(registering_, true)) deadline_.expires_after(std::max(form_time, std::chrono::seconds(limits_.handshake_seconds)));
 }
 
 asio::awaitable<void> ClientStream::on_registration(xml::Document request) {
@@ -91,12 +100,21 @@ asio::awaitable<void> ClientStream::on_registration(xml::Document request) {
     else if (policy.registration == "closed") error = {Condition::service_unavailable, "This server's operator makes the accounts."};
     else if (query.child("remove", ns::reg)) error = {Condition::registration_required, "Log in first."};
     else if (registered_) error = {Condition::not_acceptable, "An account was made on this connection already; log in."};
+    else if (query.is("preauth", ns::preauth)) {
+        if (service_.core.env.invitations.find(query.attr("token"))) {
+            invitation_ = query.attr("token");
+            wait_for_form();
+            push(xml::serialize(xmpp::result_reply(iq).root()));
+            co_return;
+        }
+        error = {Condition::item_not_found, "The provided token is invalid or expired"};  // XEP-0445's words
+    } else if (invitation_.empty() && policy.registration == "invite") error = {Condition::not_allowed, "Accounts are made here by invitation: open the link that you were given."};
     if (error) {
         refuse(*error);
         co_return;
     }
     if (iq.attr("type") == "get") {
-        if (!std::exchange(registering_, true)) deadline_.expires_after(std::max(form_time, std::chrono::seconds(limits_.handshake_seconds)));
+        wait_for_form();
         auto reply = xmpp::result_reply(iq);
         auto form = reply.root().add("query", ns::reg);
         form.add("instructions").add_text("Choose a name and a password. Nobody can give you back what a forgotten password opened.");
@@ -120,17 +138,14 @@ asio::awaitable<void> ClientStream::make_account(xml::Document request) {
         refuse(wish.error());
         co_return;
     }
-    const auto from = network();
-    auto& limits = *service_.registrations;
-    if (!limits.allows(from, steady_now())) {
-        refuse(too_many());
-        co_return;
-    }
-    limits.count(from, steady_now());
     const auto account = wish->account;
     const auto exists = [&core, &account] { return bool(core.logs.find(account)) || core.env.operations.busy(core.env.keys.account_id(account)); };
-    if (exists() || core.password_changes->full()) {
-        refuse(exists() ? taken() : StanzaError{Condition::resource_constraint, "Too many accounts are being made. Try again in a minute."});
+    if (const auto error = may_ask(exists())) {
+        refuse(*error);
+        co_return;
+    }
+    if (core.password_changes->full()) {
+        refuse({Condition::resource_constraint, "Too many accounts are being made. Try again in a minute."});
         co_return;
     }
     auto preparing = prepare(core, std::move(wish->password));
@@ -140,25 +155,63 @@ asio::awaitable<void> ClientStream::make_account(xml::Document request) {
         refuse({Condition::not_acceptable, prepared->error().text});
         co_return;
     }
+    std::optional<core::Turn> turn;
+    const auto found = std::make_shared<std::optional<admin::Invitations::Found>>();
+    if (!invitation_.empty()) {
+        auto entering = core.invitation_uses->enter();
+        co_await std::move(entering);
+        turn.emplace(core.invitation_uses);
+        *found = core.env.invitations.find(invitation_, admin::Invitations::When::begun);
+        if (!*found) {
+            invitation_.clear();
+            refuse(used_up());
+            co_return;
+        }
+    }
     const auto outcome = std::make_shared<admin::Outcome>();
-    std::function<void(std::function<void()>)> add = [&core, account, prepared, outcome](std::function<void()> go_on) {
-        core.env.operations.add(account, std::move(**prepared), [outcome, go_on](admin::Outcome how) {
-            *outcome = std::move(how);
-            go_on();
-        });
+    std::function<void(std::function<void()>)> add = [&core, account, prepared, outcome, found](std::function<void()> go_on) {
+        admin::Operations::With with;
+        if (*found)
+            with = [&core, found](store::Batch& batch, const crypto::Vault& vault) {
+                core.env.invitations.use(batch, **found);
+                if ((*found)->inviter) core::stage_inviter(batch, vault, *(*found)->inviter);
+            };
+        core.env.operations.add(
+            account, std::move(**prepared),
+            [outcome, go_on](admin::Outcome how) {
+                *outcome = std::move(how);
+                go_on();
+            },
+            std::move(with));
     };
     auto adding = core::wait_for(core.env.io, std::move(add));
     co_await std::move(adding);
     if (!admin::happened(*outcome)) {
-        if (outcome->error().status == admin::Status::refused && exists()) refuse(taken());
-        else if (outcome->error().status == admin::Status::refused) refuse({Condition::not_allowed, "This server takes no more accounts."});
-        else refuse({Condition::internal_server_error, "The account could not be stored. Try again later.", {}, {}, {}, "wait"});
+        if (outcome->error().status == admin::Status::system)
+            refuse({Condition::internal_server_error, "The account could not be stored. Try again later.", {}, {}, {}, "wait"});
+        else if (exists()) refuse(taken());
+        else refuse({Condition::not_allowed, "This server takes no more accounts."});
         co_return;
     }
     core.logs.forget(account);
     core.env.log.write(retention::Event::account_created, {retention::Account{account}});
+    if (*found && (*found)->inviter) {
+        core::introduce(core, *(*found)->inviter, account);
+        co_await core.barrier();
+    }
     registered_ = true;
+    invitation_.clear();
     if (state_ != State::closing) push(xml::serialize(xmpp::result_reply(iq).root()));
+}
+
+/// Whether this stream may ask for one more name, and counts that it did; the answer if it may not, or if the name is taken.
+std::optional<StanzaError> ClientStream::may_ask(bool name_taken) {
+    if (!invitation_.empty() && !name_taken) return std::nullopt;
+    const auto from = network();
+    auto& limits = *service_.registrations;
+    if (!limits.allows(from, steady_now())) return too_many();
+    limits.count(from, steady_now());
+    return name_taken ? std::optional(taken()) : std::nullopt;
 }
 
 }  // namespace lethe::stream

@@ -42,6 +42,7 @@ inline constexpr std::string_view avatar_metadata = "urn:xmpp:avatar:metadata"; 
 inline constexpr std::string_view bookmarks = "urn:xmpp:bookmarks:1";                              // XEP-0402
 inline constexpr std::string_view muc_user = "http://jabber.org/protocol/muc#user";                // XEP-0045
 inline constexpr std::string_view conference = "jabber:x:conference";                              // XEP-0249
+inline constexpr std::string_view preauth = "urn:xmpp:pars:0";                                      // XEP-0379
 inline constexpr std::string_view reg = "jabber:iq:register";                                      // XEP-0077
 inline constexpr std::string_view chatstates = "http://jabber.org/protocol/chatstates";            // XEP-0085
 inline constexpr std::string_view xdata_validate = "http://jabber.org/protocol/xdata-validate";    // XEP-0122

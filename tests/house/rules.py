@@ -40,6 +40,7 @@ FOREIGN = {
     "CLI/": ("CLI11", ["tools/*", "server/main.cpp"]),
     "nlohmann/": ("nlohmann-json", ["retention/*.cpp", "server/admin/*.cpp", "tools/*"]),
     "seccomp.h": ("libseccomp", ["store/*.cpp", "server/*.cpp", "tools/*"]),
+    "qrencode.h": ("libqrencode", ["server/admin/*.cpp"]),
     "http_parser.h": ("http-parser", ["server/http/*.cpp"]),
     "wslay/": ("wslay", ["server/stream/*.cpp"]),
     "curl/": ("libcurl", ["tools/lethectl/fetch.cpp"]),

@@ -23,8 +23,8 @@ from lethe_test.server import free_port  # noqa: E402
 class Lethe:
     """One running server. `account()` makes an account that no other test uses."""
 
-    def __init__(self):
-        self.server = lethe_test.Server().start()
+    def __init__(self, **how):
+        self.server = lethe_test.Server(**how).start()
         self.ADDRESS, self.port = self.server.address
         self.port_tls = self.server.address_tls[1]
         self.certificate = str(self.server.config_dir / "tls" / "cert.pem")

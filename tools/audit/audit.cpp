@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "crypto/hex.h"
 #include "retention/clock_guard.h"
 #include "retention/ledger_verify.h"
 #include "retention/promises.h"
@@ -74,6 +75,7 @@ public:
         killed_ = was_killed();
         for (const auto& entry : tree_.entries) look_at(entry);
         half_made_buckets();
+        invitations();
         for (const auto& bucket : buckets_) check_span(bucket, policy_, now_, swept_, report_.findings);
         if (keyring_) check_keys(state_ ? &*state_ : nullptr, buckets_, *keyring_, now_, report_.findings);
         ledger_end();
@@ -133,6 +135,14 @@ private:
         count(Check::log, check_log_file(tree_, entry, policy_, now_, report_), "lines");
         if (const auto named = retention::LogFile::parse(entry.path.substr(entry.path.find('/') + 1)))
             check_swept(retention::log_class, entry.path, named->span, swept_, report_.findings);
+    }
+
+    void invitations() {
+        if (!state_) return;
+        for (const auto& one : state_->inside.invitations)
+            if (auto fault = invitation_fault(one.deadline, policy_, now_))
+                report_.findings.add({Check::deadlines, "state.mdb", "table invitations, key " + crypto::to_hex(one.id.view()), std::move(*fault),
+                                      "start the server, which erases it; if it runs, look at its log"});
     }
 
     /// No account's row in it, and nothing else that does not belong there.

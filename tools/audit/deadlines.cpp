@@ -54,6 +54,14 @@ std::optional<std::string> span_fault(const store::BucketSpan& span, const Keep&
            " of the policy allow for what arrived from " + to_text(span.start) + " to " + to_text(span.end);
 }
 
+std::optional<std::string> invitation_fault(Time deadline, const retention::Policy& policy, Present now) {
+    if (deadline < 0 || deadline > most_time) return "has no possible deadline";
+    if (deadline + grace < now.from) return "should have been erased by " + to_text(deadline);
+    if (policy.registration == "closed") return "is an invitation, and the policy knows none";
+    if (deadline <= now.to + policy.invitations.micros + grace) return std::nullopt;
+    return "is to stay until " + to_text(deadline) + ", longer than the " + retention::to_string(policy.invitations) + " of the policy allow";
+}
+
 std::string to_text(Time time) {
     auto text = retention::log_time(time);  // 2026-11-22T18:54:00Z
     if (text.size() != 20) return text;

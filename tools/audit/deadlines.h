@@ -37,6 +37,9 @@ struct Present {
 /// What is wrong with a span, if anything: past its deadline, beyond what the policy allows, or no span at all.
 std::optional<std::string> span_fault(const store::BucketSpan& span, const retention::Keep& keep, Present now);
 
+/// What is wrong with the deadline of an invitation, if anything. One that was made under a looser policy goes when the tighter one is in force.
+std::optional<std::string> invitation_fault(Time deadline, const retention::Policy& policy, Present now);
+
 /// "2026-11-22 18:54:00 UTC"
 std::string to_text(Time time);
 

@@ -49,6 +49,7 @@ constexpr Rule rules[] = {
     {Of::state, "settings", 32, true, Form::record, 0},
     {Of::state, "personal", 32, true, Form::record, 0},
     {Of::state, "profile", 32, true, Form::profile_record, 0},
+    {Of::state, "invitations", 16, true, Form::invitation, 8},
     {Of::log, "info", 0, false, {}, 0},
     {Of::uploads, "info", 0, false, {}, 0},
     {Of::log, "heads", 20, true, Form::segment_header, 0},
@@ -68,7 +69,7 @@ const Rule* rule_for(Of of, std::string_view table) {
 }
 
 // What the child says: records, each begun by one of these.
-enum class Tag : std::uint8_t { end = 1, table, odd, account, plain, text_between, too_long };
+enum class Tag : std::uint8_t { end = 1, table, odd, account, plain, text_between, too_long, invitation };
 
 /// In the child.
 class Reading {
@@ -142,6 +143,7 @@ private:
         }
         bytes.add(even);
         if (rule.table == "accounts") account(key, value);
+        if (rule.form == Form::invitation) return invitation(key, value);
         if (of_ == Of::state && rule.table != "accounts" && key.size() >= 16 && !walk_.contains("accounts", key.first(16)))
             odd(Odd::no_account, rule.table, key);
     }
@@ -156,6 +158,12 @@ private:
         const auto decoded = format::decode_account(value);
         if (!decoded || key.size() != 16) return;
         say(Encoder().u8(static_cast<std::uint8_t>(Tag::account)).raw(key).u32(decoded->slot.index).u32(decoded->slot.generation).take());
+    }
+
+    void invitation(ByteView key, ByteView value) const {
+        const auto decoded = format::decode_invitation(value);
+        if (!decoded || key.size() != crypto::InvitationId::size) return;
+        say(Encoder().u8(static_cast<std::uint8_t>(Tag::invitation)).raw(key).i64(decoded->deadline).take());
     }
 
     void public_row(std::string_view table, ByteView key, ByteView value) {
@@ -210,6 +218,13 @@ bool understand(ByteView said, EnvironmentSeen& out) {
             case Tag::plain: {
                 PlainRow row{.table = in.str(), .key = in.blob(), .value = in.blob()};
                 if (!in.bad()) out.plain.push_back(std::move(row));
+                break;
+            }
+            case Tag::invitation: {
+                InvitationSeen invitation;
+                in.raw(invitation.id.bytes);
+                invitation.deadline = in.i64();
+                out.invitations.push_back(invitation);
                 break;
             }
             case Tag::text_between:

@@ -37,6 +37,10 @@ struct AccountSeen {
     store::format::Owner owner{};
     store::format::SlotRef slot;
 };
+struct InvitationSeen {
+    crypto::InvitationId id;
+    std::int64_t deadline = 0;
+};
 struct PlainRow {
     std::string table;
     Bytes key, value;
@@ -49,6 +53,7 @@ struct EnvironmentSeen {
     std::vector<OddRow> odd;        ///< the first 100
     std::uint64_t odd_in_all = 0;
     std::vector<AccountSeen> accounts;
+    std::vector<InvitationSeen> invitations;
     std::vector<PlainRow> plain;  ///< of the tables that are public
     bool text_between = false;    ///< a run of printable characters somewhere in the file (search.h)
     bool too_long = false;        ///< the file goes on where none of its pages can be

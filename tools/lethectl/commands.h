@@ -28,6 +28,10 @@ int init(const InitOptions& options);
 enum class AccountAction { add, reset, suspend, unsuspend, erase };
 int change_account(const Common& common, AccountAction action, const std::string& account,
                    bool password_stdin);
+struct InviteOptions {
+    std::optional<unsigned> days, uses;  ///< none: as usual
+};
+int invite(const Common& common, const InviteOptions& options);
 int count_accounts(const Common& common);
 int remove_upload(const Common& common, const std::string& url);
 int sweep(const Common& common);

@@ -20,6 +20,7 @@ struct Line {
     LedgerOptions ledger;
     AuditOptions audit;
     OutageOptions outage;
+    InviteOptions invite;
     std::string config_dir;
     std::string account;
     std::string file, other_file, url;
@@ -243,6 +244,16 @@ void add_outage(CLI::App& app, Line& line) {
         ->needs(text);
 }
 
+void add_invite(CLI::App& app, Line& line) {
+    auto* sub = command(app, line, "invite",
+                        "Make an invitation: a link, and its QR code on a terminal, with which somebody makes an account. The policy must allow it "
+                        "(registration = \"invite\" or \"open\" under [accounts]).",
+                        {"lethectl invite --days 3 --uses 20", "the policy in force knows no invitations"}, [&line] { return invite(line.common, line.invite); });
+    sub->add_option("--days", line.invite.days, "how long it is good; default: 7, or as long as the policy keeps invitations")->type_name("N")->check(CLI::Range(1, 36500));
+    sub->add_option("--uses", line.invite.uses, "how many accounts can be made with it; default: 1")->type_name("N")->check(CLI::Range(1, 1000));
+    add_json(sub, line);
+}
+
 /// The names that may follow `at`.
 std::vector<std::string> names_below(const CLI::App& at) {
     std::vector<std::string> names;
@@ -317,6 +328,7 @@ int run(int argc, char** argv) {
     add_rest(app, line);
     add_ledger(app, line);
     add_outage(app, line);
+    add_invite(app, line);
 
     const int parsed = parse(app, argc, argv);
     if (parsed != 0) return std::max(parsed, 0);

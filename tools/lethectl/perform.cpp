@@ -17,6 +17,7 @@
 #include "retention/policy_change.h"
 #include "retention/promises.h"
 #include "server/admin/control_client.h"
+#include "server/admin/invitations.h"
 #include "server/admin/node_key_source.h"
 #include "server/admin/store_control.h"
 #include "store/store.h"
@@ -139,7 +140,8 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
     const bool destroys = request.command == admin::Command::sweep || request.command == admin::Command::clock_accept;
     std::optional<retention::Policy> policy;
     // The other commands work without, so that a mistake in it never stands in the way of an erasure.
-    if (destroys || request.command == admin::Command::account_add) {
+    const bool invites = request.command == admin::Command::invite;
+    if (destroys || invites || request.command == admin::Command::account_add) {
         auto loaded = retention::load_policy(config.policy_file);
         if (!loaded) {
             report(loaded.error());
@@ -161,7 +163,7 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
     if (!opened) return system_failure(opened.error().text);
     store::Store& store = **opened;
     retention::SystemClock clock;
-    if (destroys) {
+    if (destroys || invites) {
         // What the file loosens waits for its notice; what it tightens acts at once. The next start of the server writes that down.
         auto kept = store.policy_standing();
         if (!kept) return system_failure("the policy kept in state.mdb cannot be read; check the disk");
@@ -170,6 +172,8 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
         policy = std::move(*obeyed);
     }
     admin::Operations operations({store, keys, policy ? policy->max_accounts : std::nullopt, last_announced(store)});
+    std::optional<admin::Invitations> invitations;
+    if (policy) invitations.emplace(admin::Invitations::Options{store, keys, clock, config.domain, config.http.url}, *policy);
     Promises promises;
     if (destroys)
         if (const auto ready = promises.open(config.data, *node_key, *policy, store, clock); !ready) return system_failure(ready.error());
@@ -178,6 +182,7 @@ Reply from_directory(const admin::Config& config, std::optional<int> passphrase_
                               .operations = operations,
                               .store = store,
                               .clock = clock,
+                              .invitations = invitations ? &*invitations : nullptr,
                               .buckets = promises.buckets.get(),
                               .offload =
                                   [](Job work, Job then) {

@@ -172,6 +172,7 @@ login_failures_per_network = 0
 login_failures_per_account = 0
 registrations_per_network = 0
 registrations = 0
+invitations_per_day = 0
 stored_per_minute = 0
 letterbox_percent_per_sender = 100
 stall_seconds = 1
@@ -215,6 +216,7 @@ http_head_bytes = 4096
         CHECK(c.limits.login_failures_per_account == 0);
         CHECK(c.limits.registrations_per_network == 0);
         CHECK(c.limits.registrations == 0);
+        CHECK(c.limits.invitations_per_day == 0);
         CHECK(c.limits.stored_per_minute == 0);
         CHECK(c.limits.letterbox_percent_per_sender == 100);
         CHECK(c.limits.stall_seconds == 1);
@@ -358,7 +360,7 @@ http_head_bytes = 4096
               "sessions_per_account = 0", "connections_per_network = 0", "roster_items = 0",
               "blocklist_items = 0", "pep_nodes = 15", "pep_items = 0", "pep_item_bytes = 9999", "pep_bytes = 9999", "handshake_seconds = 0", "queue_bytes = 65535", "sm_unacked = 0",
               "depth = 64.0", "sm_unacked = 9223372036854775807", "connections = 0", "stall_seconds = 0",
-              "letterbox_percent_per_sender = 0", "letterbox_percent_per_sender = 101", "stored_per_minute = -1", "registrations = -1", "registrations_per_network = -1",
+              "letterbox_percent_per_sender = 0", "letterbox_percent_per_sender = 101", "stored_per_minute = -1", "registrations = -1", "invitations_per_day = -1", "registrations_per_network = -1",
               "handshake_seconds = -9223372036854775808"}) {
             CAPTURE(line);
             CHECK_FALSE(errors(std::string(domain_line) + "[limits]\n" + line + '\n').empty());

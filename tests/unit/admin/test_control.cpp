@@ -40,6 +40,9 @@ public:
     void accept_clock(Answer answer) override { note("clock accept", {}, {}, answer); }
     void status(Answer answer) override { note("status", {}, {}, answer); }
     void policy(Answer answer) override { note("policy", {}, {}, answer); }
+    void invite(std::optional<unsigned> days, std::optional<unsigned> uses, Answer answer) override {
+        note("invite", days ? std::to_string(*days) : "as usual", uses ? std::to_string(*uses) : "as usual", answer);
+    }
 
 private:
     void note(std::string what, std::string_view account, std::string_view password, Answer& answer) {
@@ -83,6 +86,25 @@ TEST_SUITE("admin/control") {
             CHECK(back->command == command);
             CHECK(back->account.empty());
         }
+    }
+
+    TEST_CASE("an invitation's days and uses are whole numbers, may be left out, and belong to no other command") {
+        Request wanted;
+        wanted.command = Command::invite;
+        wanted.days = 3;
+        wanted.uses = 4'000'000'000;
+        CHECK(encode(wanted) == R"({"command":"invite","days":"3","uses":"4000000000"})");
+        auto back = decode_request(encode(wanted));
+        REQUIRE(back.has_value());
+        CHECK(back->days == 3);
+        CHECK(back->uses == 4'000'000'000);
+        back = decode_request(R"({"command":"invite"})");
+        REQUIRE(back.has_value());
+        CHECK_FALSE(back->days.has_value());
+        for (const char* wrong : {"", "x", "-1", "1.5", " 1", "1 ", "99999999999"})
+            CHECK(refusal(std::string(R"({"command":"invite","days":")") + wrong + "\"}") == "days and uses are whole numbers");
+        CHECK(refusal(R"({"command":"status","uses":"1"})") == "this command takes no days and no uses");
+        CHECK(refusal(R"({"command":"invite","days":"1","days":"1"})") == "a request names each thing once");
     }
 
     TEST_CASE("the longest password fits a request however it is escaped, and one byte more is refused") {
@@ -219,10 +241,11 @@ TEST_SUITE("admin/control") {
         ask(request(Command::clock_accept));
         ask(request(Command::status));
         ask(request(Command::policy_show));
+        ask(request(Command::invite));
         CHECK(handler.asked == std::vector<std::string>{"add|a@b|one", "reset|a@b|two", "suspend|c@b|",
                                                         "unsuspend|d@b|", "erase|e@b|", "count||", "sweep||", "clock accept||",
-                                                        "status||", "policy||"});
-        CHECK(answers == 10);
+                                                        "status||", "policy||", "invite|as usual|as usual"});
+        CHECK(answers == 11);
     }
 }
 

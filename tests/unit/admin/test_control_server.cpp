@@ -35,6 +35,7 @@ public:
     void accept_clock(Answer answer) override { waiting_.push_back(std::move(answer)); }
     void status(Answer answer) override { answer(Facts{}); }
     void policy(Answer answer) override { answer(Facts{}); }
+    void invite(std::optional<unsigned>, std::optional<unsigned>, Answer answer) override { answer(Facts{}); }
     void release() {
         for (auto& answer : waiting_) answer(Facts{{"late", true}});
         waiting_.clear();

@@ -19,7 +19,7 @@ from lethectl_case import LethectlCase, PlayedServer, on_terminal, run
 
 COMMANDS = [["init"], ["account"], ["account", "add"], ["account", "reset"], ["account", "suspend"], ["account", "unsuspend"],
             ["account", "erase"], ["account", "count"], ["policy"], ["policy", "check"], ["policy", "diff"], ["policy", "show"], ["policy", "render"], ["catalogue"], ["sweep"], ["status"],
-            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"], ["audit"], ["outage"]]
+            ["ledger"], ["ledger", "key"], ["ledger", "verify"], ["ledger", "watch"], ["clock"], ["clock", "accept"], ["audit"], ["outage"], ["invite"]]
 
 
 class Usage(LethectlCase):

@@ -34,6 +34,22 @@ Bytes random_bytes(std::size_t size, unsigned seed) {
 }  // namespace
 
 TEST_SUITE("audit/deadlines") {
+    TEST_CASE("an invitation is fine until its deadline, if the policy knows invitations and lets them last so long") {
+        retention::Policy policy;
+        policy.registration = "invite";
+        policy.invitations = keep(7 * day);
+        const auto good = [&](Time deadline) { return !invitation_fault(deadline, policy, now); };
+        CHECK(good(now));
+        CHECK(good(now + 7 * day));
+        CHECK(good(now - grace));
+        CHECK_FALSE(good(now - grace - 1));
+        CHECK_FALSE(good(now + 7 * day + grace + 1));
+        CHECK_FALSE(good(-1));
+        CHECK_FALSE(good(INT64_MAX));
+        policy.registration = "closed";
+        CHECK_FALSE(good(now + day));
+    }
+
     TEST_CASE("every span that the server makes is fine from its first moment to its deadline") {
         for (const Time r : {second, 20 * second, 30 * second, hour, day, 7 * day, 90 * day})
             for (const Time ago : {Time{0}, r / 2, r - r / 24 - second})

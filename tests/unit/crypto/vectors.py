@@ -177,6 +177,13 @@ def vectors():
     v["profile_record_sealed"] = seal(0xA7, H(32, profile, b"lethe profile record v1" + account_key), nonce, account + index,
                                       struct.pack(">I", len(name)) + name.encode() + v["record_short"], 256)
 
+    invitation, token, deadline = kdf(node, "nInvitat"), run(0xD0, 16), 1_700_003_600_000_000
+    v["invitation_token"] = token.hex()
+    v["invitation_id"] = H(16, invitation, b"lethe invitation lookup v1" + token)
+    plain = struct.pack(">qI", 1_700_000_000_000_000, 3) + b"\x01" + blob(b"romeo") + public
+    v["invitation_sealed"] = seal(0xAB, H(32, invitation, b"lethe invitation record v1" + token), nonce,
+                                  v["invitation_id"] + struct.pack(">q", deadline), plain, 1088)
+
     v["log_prefix"] = H(16, bucket, account)
     k = run(0xA0, 32)
     v["segment_header"] = b"\xA3" + sealed_box(run(0xE0, 32), public, k + account + place(1, 7, 5, 0)[:9])

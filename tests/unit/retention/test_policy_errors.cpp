@@ -230,6 +230,9 @@ TEST_SUITE("retention/policy errors") {
     TEST_CASE("a notice has an end") {
         check({
             {good + "[change]\nnotice = \"unlimited\"\n", "12:10", {"would never end", "\"14d\""}},
+            {good + "[invitations]\nkeep = \"unlimited\"\n", "12:8", {"ends some day", "\"14d\""}},
+            {good + "[invitations]\nkeep = \"0\"\n", "12:8", {"not at once", "registration = \"closed\""}},
+            {good + "[invitations]\ndays = 3\n", "12:1", {"days"}},
             {good + "[change]\nnotice = 14\n", "12:10", {"change.notice is a whole number"}},
             {good + "[change]\nnotise = \"14d\"\n", "12:1", {"did you mean \"notice\"?"}},
         });
@@ -237,9 +240,6 @@ TEST_SUITE("retention/policy errors") {
 
     TEST_CASE("what is not built yet is refused by name unless it is off") {
         check({
-            {good + "[accounts]\nregistration = \"invite\"\n",
-             "12:16",
-             {"\"invite\" is not built yet", "write \"closed\""}},
             {good + "[accounts]\ninactive_after = \"180d\"\n",
              "12:18",
              {"accounts.inactive_after", "not built yet", "\"0\""}},

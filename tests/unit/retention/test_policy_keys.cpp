@@ -61,7 +61,7 @@ Policy random_policy(std::mt19937& random) {
                     "[archive]\nkeep = \"unlimited\"\nchoices = [\"unlimited\", \"7d\", \"1h\"]\n", "[archive]\nkeep = \"7d\"\nchoices = [\"7d\", \"3d\"]\n"});
     text += one_of({"[letterbox]\nkeep = \"0\"\n", "[letterbox]\nkeep = \"1d\"\nmax_messages = 5\n", "[letterbox]\nkeep = \"14d\"\n"});
     text += one_of({"", "[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"1d\"\nmax_size = 1000\nquota_per_day = 200000000\n"});
-    text += one_of({"", "[subscriptions]\nkeep = \"0\"\n"}) + one_of({"", "[accounts]\nmax_accounts = 9\n", "[accounts]\nregistration = \"open\"\n"});
+    text += one_of({"", "[subscriptions]\nkeep = \"0\"\n"}) + one_of({"", "[accounts]\nmax_accounts = 9\n", "[accounts]\nregistration = \"open\"\n", "[accounts]\nregistration = \"invite\"\n[invitations]\nkeep = \"1d\"\n"});
     text += one_of({"", "[change]\nnotice = \"14d\"\n", "[change]\nnotice = \"1h\"\n"});
     const std::string log = one_of({"[log]\nkeep = \"0\"\n", "[log]\nkeep = \"24h\"\n", "[log]\nkeep = \"24h\"\naddress = \"network\"\naccount = \"full\"\n",
                                     "[log]\nkeep = \"1h\"\naddress = \"pseudonym\"\npeer = \"full\"\n"});
@@ -88,7 +88,8 @@ TEST_SUITE("retention/policy_keys") {
             {"[uploads]\nkeep = \"7d\"\n", "[uploads]\nkeep = \"7d\"\nquota_per_day = 20000000\n", "uploads.quota_per_day", tighter, looser},
             {"", "[change]\nnotice = \"1d\"\n", "change.notice", tighter, looser},
             {"[change]\nnotice = \"2d\"\n", "[change]\nnotice = \"3d\"\n", "change.notice", tighter, looser},
-            {"[accounts]\nregistration = \"open\"\n", "", "accounts.registration", tighter, looser},
+            {"[accounts]\nregistration = \"open\"\n", "[accounts]\nregistration = \"invite\"\n", "accounts.registration", tighter, looser},
+            {"[accounts]\nregistration = \"invite\"\n", "[accounts]\nregistration = \"invite\"\n[invitations]\nkeep = \"1d\"\n", "invitations.keep", tighter, looser},
             {"", "[accounts]\nmax_accounts = 3\n", "accounts.max_accounts", plain, plain},
             {"[service]\nname = \"A\"\noperator = \"B\"\ncontact = [\"xmpp:a\"]\n", "[service]\nname = \"A\"\noperator = \"C\"\ncontact = [\"xmpp:a\"]\n",
              "service.operator", looser, looser},
