@@ -54,7 +54,7 @@ install_packages() {
 
 step_number=0
 # run_logged NAME COMMAND…: runs it without standard input, its output in a log file; meanwhile shows that it lives, afterwards how
-# it went, and on failure the end of the log. Status: the command's.
+# it went, and on failure the failed test cases and the end of the log. Status: the command's.
 run_logged() {
   local name=$1 log start=$SECONDS shown=0 status=0 pid
   shift
@@ -83,8 +83,9 @@ run_logged() {
   if [ "$status" = 0 ]; then
     printf '  %sok%s %s (%d s)\n' "$green" "$plain" "$name" $((SECONDS - start))
   else
-    printf '  %sFAILED%s %s (%d s); the end of %s:\n' "$red" "$plain" "$name" $((SECONDS - start)) "$log"
-    tail -n 60 "$log" | sed 's/^/    | /'
+    printf '  %sFAILED%s %s (%d s); from %s:\n' "$red" "$plain" "$name" $((SECONDS - start)) "$log"
+    grep -E -A 24 '^(FAIL|ERROR): |^TEST CASE: ' "$log" | head -n 80 | sed 's/^/    > /'
+    tail -n 40 "$log" | sed 's/^/    | /'
   fi
   return "$status"
 }

@@ -3,6 +3,7 @@
 #include <lmdb.h>
 
 #include "store/environment.h"
+#include "store/format.h"
 #include "tests/unit/store/support.h"
 
 using namespace lethe::store;
