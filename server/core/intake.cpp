@@ -19,7 +19,7 @@ xmpp::StanzaError too_many_at_once() {
             .text =
                 "You are sending faster than this server allows to people who do not share their presence "
                 "with you (stored_per_minute). Try again in a minute.",
-            .type = "wait"};
+            .type = xmpp::ErrorType::wait};
 }
 
 Intake::Intake(Limits limits, std::string own_domain)

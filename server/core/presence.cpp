@@ -7,6 +7,7 @@
 #include "server/core/introduction.h"
 #include "server/core/letterbox.h"
 #include "server/core/message.h"
+#include "server/core/router.h"
 #include "server/xmpp/ns.h"
 
 namespace lethe::core {
@@ -353,8 +354,7 @@ void handle_presence(Core& core, const std::shared_ptr<Session>& session, xml::E
     }
     if (session->account().blocks(*to)) {
         if (type_text == "unavailable" || type_text == "error") return;  // what there was to take back, blocking took back
-        session->send(xmpp::error_reply(stanza, {xmpp::Condition::not_acceptable, "You have blocked this address.", "blocked",
-                                                 std::string(ns::blocking_errors), {}, "cancel"}).root());
+        session->send(xmpp::error_reply(stanza, own_block()).root());
         return;
     }
     if (!core.is_local(*to) && type_text != "error" && type_text != "unavailable") {

@@ -226,6 +226,13 @@ void iq_to_server(Core& core, const std::shared_ptr<Session>& from, xml::Element
 
 }  // namespace
 
+xmpp::StanzaError own_block() {
+    return {.condition = Condition::not_acceptable,
+            .text = "You have blocked this address.",
+            .type = xmpp::ErrorType::cancel,
+            .specific = {.name = "blocked", .ns = std::string(ns::blocking_errors)}};
+}
+
 void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Element message) {
     const auto to = message.has_attr("to") ? xmpp::Jid::parse(message.attr("to")) : xmpp::Jid(from->jid().bare());
     const auto type = message_type(message);
@@ -235,7 +242,7 @@ void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Elemen
     if (!to) return refuse({Condition::jid_malformed});
     if (!core.is_local(*to)) return refuse({Condition::remote_server_not_found});
     if (from->account().blocks(*to))
-        return refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), {}, "cancel"});
+        return refuse(own_block());
     if (to->local().empty()) return refuse({Condition::service_unavailable});
 
     if (!message.has_attr("to")) message.set_attr("to", to->to_string());
@@ -323,7 +330,7 @@ void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq)
         return;
     }
     if (from->account().blocks(*to) && !to->local().empty()) {
-        if (request) refuse({Condition::not_acceptable, "You have blocked this address.", "blocked", std::string(ns::blocking_errors), {}, "cancel"});
+        if (request) refuse(own_block());
         return;
     }
     if (!to->local().empty() && !to->is_bare()) return iq_to_full(core, from, iq, *to, request);

@@ -21,10 +21,14 @@
 
 #include "server/core/account.h"
 #include "server/xml/element.h"
+#include "server/xmpp/error.h"
 
 namespace lethe::core {
 
 class Core;
+
+/// The answer to who sends to somebody whom the sender blocks (XEP-0191 section 3.3).
+xmpp::StanzaError own_block();
 
 void route_message(Core& core, const std::shared_ptr<Session>& from, xml::Element message);
 void route_iq(Core& core, const std::shared_ptr<Session>& from, xml::Element iq);

@@ -33,12 +33,12 @@ void invite(core::Tally& made_lately, core::Request& request, const CommandRun& 
     const auto now = core.env.clock.now();
     const auto key = made_lately.key({jid.to_string()});
     if (most && made_lately.level(key, now) + 1 > most)
-        return request.responder.error({Condition::resource_constraint, "You have invited " + std::to_string(most) + " people lately (invitations_per_day). Try again tomorrow.", {}, {}, {}, "wait"});
+        return request.responder.error({Condition::resource_constraint, "You have invited " + std::to_string(most) + " people lately (invitations_per_day). Try again tomorrow.", xmpp::ErrorType::wait});
     made_lately.add(key, 1, now);
     auto& invitations = core.env.invitations;
     invitations.make({.days = std::min(admin::Invitations::usual_days, invitations.most_days()), .uses = 1, .inviter = jid},
                      [run, responder = request.responder](std::expected<admin::Invitations::Made, admin::Failure> made) {
-                         if (!made) return responder.error({Condition::internal_server_error, made.error().text, {}, {}, {}, "wait"});
+                         if (!made) return responder.error({Condition::internal_server_error, made.error().text, xmpp::ErrorType::wait});
                          responder.result(run.result(form_of(*made)));
                      });
 }

@@ -36,7 +36,7 @@ xml::Element add_command(xml::Element iq, const CommandRun& run, std::string_vie
 }
 
 void refuse(const core::Request& request, Condition condition, std::string_view what, std::string text) {
-    request.responder.error({condition, std::move(text), std::string(what), std::string(ns::commands)});
+    request.responder.error({.condition = condition, .text = std::move(text), .specific = {.name = std::string(what), .ns = std::string(ns::commands)}});
 }
 
 /// The one of that name, if it is offered to whoever asks.

@@ -116,7 +116,7 @@ const Field* field_named(std::string_view var) {
 std::string_view to_string(AccessModel access) { return word_of(access_models, access); }
 
 xmpp::StanzaError pubsub_error(Condition condition, std::string name, std::string text) {
-    return {condition, std::move(text), std::move(name), std::string(ns::pubsub_errors)};
+    return {.condition = condition, .text = std::move(text), .specific = {.name = std::move(name), .ns = std::string(ns::pubsub_errors)}};
 }
 
 NodeConfig default_config(std::string_view node) {

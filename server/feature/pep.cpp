@@ -192,7 +192,7 @@ bool refused_as_made(const core::Request& request, std::string_view node) {
 
 void refuse_unsupported(const core::Request& request, std::string_view feature) {
     auto error = pubsub_error(Condition::feature_not_implemented, "unsupported");
-    error.app_feature = feature;
+    error.specific.feature = feature;
     request.responder.error(error);
 }
 

@@ -29,12 +29,13 @@ std::optional<std::uint64_t> number(std::string_view text) {
 xmpp::StanzaError refused(const core::Uploads::Refused& refused, const core::Core& core) {
     const auto& policy = core.env.policy;
     if (refused == Refusal::too_large)
-        return {.condition = Condition::not_acceptable, .text = "A file may have at most " + std::to_string(policy.uploads_max_size) + " bytes", .app_name = "file-too-large",
-                .app_ns = std::string(ns::http_upload), .app_child = "max-file-size", .app_child_text = std::to_string(policy.uploads_max_size)};
+        return {.condition = Condition::not_acceptable, .text = "A file may have at most " + std::to_string(policy.uploads_max_size) + " bytes",
+                .specific = {.name = "file-too-large", .ns = std::string(ns::http_upload), .child = "max-file-size", .child_text = std::to_string(policy.uploads_max_size)}};
     return {.condition = Condition::resource_constraint,
             .text = refused == Refusal::quota ? "Files of at most " + std::to_string(policy.uploads_quota_per_day) + " bytes can be sent in a day" : "Too many files wait to be sent",
-            .app_name = "retry", .app_ns = std::string(ns::http_upload),
-            .app_stamp = xmpp::format_datetime(core.env.clock.now() + std::chrono::ceil<std::chrono::microseconds>(refused.retry_in).count()), .type = "wait"};
+            .type = xmpp::ErrorType::wait,
+            .specific = {.name = "retry", .ns = std::string(ns::http_upload),
+                         .stamp = xmpp::format_datetime(core.env.clock.now() + std::chrono::ceil<std::chrono::microseconds>(refused.retry_in).count())}};
 }
 
 void slot(core::Request& request) {

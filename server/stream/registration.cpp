@@ -49,7 +49,7 @@ std::expected<Wish, StanzaError> wish_in(const xml::Element& query, const std::s
 StanzaError used_up() { return {Condition::item_not_found, "The invitation was used up meanwhile."}; }
 StanzaError taken() { return {Condition::conflict, "This name is taken; choose another one."}; }
 StanzaError too_many() {
-    return {Condition::resource_constraint, "Too many accounts were wanted from your network, or from everywhere, lately. Try again in an hour.", {}, {}, {}, "wait"};
+    return {Condition::resource_constraint, "Too many accounts were wanted from your network, or from everywhere, lately. Try again in an hour.", xmpp::ErrorType::wait};
 }
 
 using Prepared = std::expected<admin::PreparedCredentials, admin::Failure>;
@@ -188,7 +188,7 @@ asio::awaitable<void> ClientStream::make_account(xml::Document request) {
     co_await std::move(adding);
     if (!admin::happened(*outcome)) {
         if (outcome->error().status == admin::Status::system)
-            refuse({Condition::internal_server_error, "The account could not be stored. Try again later.", {}, {}, {}, "wait"});
+            refuse({Condition::internal_server_error, "The account could not be stored. Try again later.", xmpp::ErrorType::wait});
         else if (exists()) refuse(taken());
         else refuse({Condition::not_allowed, "This server takes no more accounts."});
         co_return;

@@ -10,33 +10,34 @@ namespace {
 
 struct Row {
     Condition condition;
-    std::string_view name, type;
+    std::string_view name;
+    ErrorType type;
 };
 
 /// RFC 6120 section 8.3.3, in the order of the enumeration. Where it leaves a choice of type: what a sender can act on.
 constexpr Row rows[] = {
-    {Condition::bad_request, "bad-request", "modify"},
-    {Condition::conflict, "conflict", "cancel"},
-    {Condition::feature_not_implemented, "feature-not-implemented", "cancel"},
-    {Condition::forbidden, "forbidden", "auth"},
-    {Condition::gone, "gone", "cancel"},
-    {Condition::internal_server_error, "internal-server-error", "cancel"},
-    {Condition::item_not_found, "item-not-found", "cancel"},
-    {Condition::jid_malformed, "jid-malformed", "modify"},
-    {Condition::not_acceptable, "not-acceptable", "modify"},
-    {Condition::not_allowed, "not-allowed", "cancel"},
-    {Condition::not_authorized, "not-authorized", "auth"},
-    {Condition::policy_violation, "policy-violation", "modify"},
-    {Condition::recipient_unavailable, "recipient-unavailable", "wait"},
-    {Condition::redirect, "redirect", "modify"},
-    {Condition::registration_required, "registration-required", "auth"},
-    {Condition::remote_server_not_found, "remote-server-not-found", "cancel"},
-    {Condition::remote_server_timeout, "remote-server-timeout", "wait"},
-    {Condition::resource_constraint, "resource-constraint", "wait"},
-    {Condition::service_unavailable, "service-unavailable", "cancel"},
-    {Condition::subscription_required, "subscription-required", "auth"},
-    {Condition::undefined_condition, "undefined-condition", "cancel"},
-    {Condition::unexpected_request, "unexpected-request", "wait"},
+    {Condition::bad_request, "bad-request", ErrorType::modify},
+    {Condition::conflict, "conflict", ErrorType::cancel},
+    {Condition::feature_not_implemented, "feature-not-implemented", ErrorType::cancel},
+    {Condition::forbidden, "forbidden", ErrorType::auth},
+    {Condition::gone, "gone", ErrorType::cancel},
+    {Condition::internal_server_error, "internal-server-error", ErrorType::cancel},
+    {Condition::item_not_found, "item-not-found", ErrorType::cancel},
+    {Condition::jid_malformed, "jid-malformed", ErrorType::modify},
+    {Condition::not_acceptable, "not-acceptable", ErrorType::modify},
+    {Condition::not_allowed, "not-allowed", ErrorType::cancel},
+    {Condition::not_authorized, "not-authorized", ErrorType::auth},
+    {Condition::policy_violation, "policy-violation", ErrorType::modify},
+    {Condition::recipient_unavailable, "recipient-unavailable", ErrorType::wait},
+    {Condition::redirect, "redirect", ErrorType::modify},
+    {Condition::registration_required, "registration-required", ErrorType::auth},
+    {Condition::remote_server_not_found, "remote-server-not-found", ErrorType::cancel},
+    {Condition::remote_server_timeout, "remote-server-timeout", ErrorType::wait},
+    {Condition::resource_constraint, "resource-constraint", ErrorType::wait},
+    {Condition::service_unavailable, "service-unavailable", ErrorType::cancel},
+    {Condition::subscription_required, "subscription-required", ErrorType::auth},
+    {Condition::undefined_condition, "undefined-condition", ErrorType::cancel},
+    {Condition::unexpected_request, "unexpected-request", ErrorType::wait},
 };
 
 /// RFC 6120 section 4.9.3, in the order of the enumeration.
@@ -72,8 +73,12 @@ xml::Document reply_to(const xml::Element& stanza, std::string_view type) {
 
 }  // namespace
 
+std::string_view to_string(ErrorType type) {
+    constexpr std::string_view names[] = {"auth", "cancel", "continue", "modify", "wait"};
+    return names[static_cast<std::size_t>(type)];
+}
 std::string_view to_string(Condition c) { return rows[static_cast<std::size_t>(c)].name; }
-std::string_view default_type(Condition c) { return rows[static_cast<std::size_t>(c)].type; }
+ErrorType default_type(Condition c) { return rows[static_cast<std::size_t>(c)].type; }
 std::string_view to_string(StreamCondition c) { return stream_names[static_cast<std::size_t>(c)]; }
 
 xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) {
@@ -81,18 +86,18 @@ xml::Document error_reply(const xml::Element& stanza, const StanzaError& error) 
     assert(stanza.attr("type") != "error" && !(stanza.name() == "iq" && stanza.attr("type") == "result"));
     xml::Document reply = reply_to(stanza, "error");
     xml::Element e = reply.root().add("error");
-    e.set_attr("type", error.type.empty() ? default_type(error.condition) : error.type);
+    e.set_attr("type", to_string(error.type.value_or(default_type(error.condition))));
     e.add(to_string(error.condition), ns::stanza_errors);
     if (!error.text.empty()) {
         xml::Element text = e.add("text", ns::stanza_errors);
         text.set_attr("xml:lang", "en");
         text.add_text(error.text);
     }
-    if (!error.app_name.empty()) {
-        xml::Element specific = e.add(error.app_name, error.app_ns);
-        if (!error.app_child.empty()) specific.add(error.app_child).add_text(error.app_child_text);
-        if (!error.app_stamp.empty()) specific.set_attr("stamp", error.app_stamp);
-        if (!error.app_feature.empty()) specific.set_attr("feature", error.app_feature);
+    if (const auto& specific = error.specific; !specific.name.empty()) {
+        xml::Element element = e.add(specific.name, specific.ns);
+        if (!specific.child.empty()) element.add(specific.child).add_text(specific.child_text);
+        if (!specific.stamp.empty()) element.set_attr("stamp", specific.stamp);
+        if (!specific.feature.empty()) element.set_attr("feature", specific.feature);
     }
     return reply;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Stanza errors and stream errors as values (RFC 6120 sections 8.3 and 4.9), and the stanzas that carry them.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,17 +16,23 @@ enum class Condition {
     service_unavailable, subscription_required, undefined_condition, unexpected_request
 };
 std::string_view to_string(Condition);      ///< the element name, e.g. "bad-request"
-std::string_view default_type(Condition);   ///< auth, cancel, continue, modify or wait, as RFC 6120 recommends
+
+/// What the sender can do about it (RFC 6120 section 8.3.2).
+enum class ErrorType { auth, cancel, continue_, modify, wait };
+std::string_view to_string(ErrorType);
+ErrorType default_type(Condition);  ///< as RFC 6120 recommends
 
 struct StanzaError {
     Condition condition;
-    std::string text = {};     ///< for people, in English; may be empty
-    std::string app_name = {}; ///< application-specific element, may be empty
-    std::string app_ns = {};
-    std::string app_feature = {};  ///< its attribute 'feature' (XEP-0060's <unsupported/>)
-    std::string app_stamp = {};  ///< its attribute 'stamp' (XEP-0363's <retry/>)
-    std::string app_child = {}, app_child_text = {};  ///< an element in it (XEP-0363's <max-file-size/>)
-    std::string_view type = {};  ///< where a XEP asks for another than default_type(); a literal
+    std::string text = {};                 ///< for people, in English; may be empty
+    std::optional<ErrorType> type = {};    ///< where a XEP asks for another than default_type()
+    /// The application-specific condition (RFC 6120 section 8.3.4), an element of its own; none without a name.
+    struct Specific {
+        std::string name = {}, ns = {};
+        std::string feature = {};                 ///< its attribute 'feature' (XEP-0060's <unsupported/>)
+        std::string stamp = {};                   ///< its attribute 'stamp' (XEP-0363's <retry/>)
+        std::string child = {}, child_text = {};  ///< an element in it (XEP-0363's <max-file-size/>)
+    } specific = {};
 };
 
 /// The answer to `stanza`: same name and id, to and from swapped, type='error', error element, no copy of the payload.

@@ -32,9 +32,9 @@ TEST_SUITE("xmpp/error") {
     TEST_CASE("text and application condition follow the condition") {
         CHECK(reply_to("<message id='1'/>", {.condition = Condition::not_acceptable,
                                              .text = "You have blocked <them>.",
-                                             .app_name = "blocked",
-                                             .app_ns = "urn:xmpp:blocking:errors"}) ==
-              "<message type='error' id='1'><error type='modify'><not-acceptable "
+                                             .type = ErrorType::cancel,
+                                             .specific = {.name = "blocked", .ns = "urn:xmpp:blocking:errors"}}) ==
+              "<message type='error' id='1'><error type='cancel'><not-acceptable "
               "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
               "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>You have blocked "
               "&lt;them&gt;.</text>"
@@ -74,7 +74,7 @@ TEST_SUITE("xmpp/error") {
                                Row{Condition::undefined_condition, "undefined-condition", "cancel"},
                                Row{Condition::unexpected_request, "unexpected-request", "wait"}}) {
             CHECK(to_string(row.condition) == row.name);
-            CHECK(default_type(row.condition) == row.type);
+            CHECK(to_string(default_type(row.condition)) == row.type);
         }
     }
 
