@@ -80,7 +80,7 @@ def rows(server):
 class Uploads(_UploadCase):
     def test_nothing_of_a_file_is_readable_and_no_row_of_an_interrupted_one_stays(self):
         name, content, kind = (canary.make(what) for what in ("filename", "content", "type"))
-        body = (content * 10000).encode()
+        body = (content * 60000).encode()  # more than what is written at once
         before = rows(self.server)
         put, get = self.slot(len(body), name=name, content_type=f"text/{kind}")
         self.assertEqual(201, self.put(put, body).status)
@@ -92,8 +92,9 @@ class Uploads(_UploadCase):
         for path in half:
             web = self.web().send(f"PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
             until(lambda p=path: self.put(p, b"").status == 403, "the upload to begin")  # an empty one takes no slot
+            until(lambda: rows(self.server)[1] > whole[1], "some of it on the disk")
             web.close()
-        until(lambda: rows(self.server) == whole, "what was written of interrupted files to be taken back")
+            until(lambda: rows(self.server) == whole, "what was written of interrupted files to be taken back")
 
         tokens = [path.split("/")[2] for path in (put, get, *half)]
         self.server.stop()
