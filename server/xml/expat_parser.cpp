@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -81,5 +82,38 @@ XML_Status ExpatParser::parse(std::string_view bytes) {
     const Counting counting(tally_);
     return XML_Parse(parser_, bytes.data(), static_cast<int>(bytes.size()), XML_FALSE);
 }
+
+// Expat 2.9 wants to be asked in 64 bits, and calls it deprecated to be asked otherwise; older ones cannot
+// be.
+#ifdef LETHE_EXPAT_HAS_64_BIT_POSITIONS
+std::size_t ExpatParser::offset() const {
+    return static_cast<std::size_t>(XML_GetCurrentByteIndex64(parser_));
+}
+
+std::size_t ExpatParser::event_end() const {
+    return offset() + static_cast<std::size_t>(XML_GetCurrentByteCount64(parser_));
+}
+
+std::string_view ExpatParser::rest() const {
+    std::int64_t at = 0;
+    std::uint64_t size = 0;
+    const char* buffer = XML_GetInputContext64(parser_, &at, &size);
+    return buffer
+               ? std::string_view(buffer + at, static_cast<std::size_t>(size) - static_cast<std::size_t>(at))
+               : std::string_view();
+}
+#else
+std::size_t ExpatParser::offset() const { return static_cast<std::size_t>(XML_GetCurrentByteIndex(parser_)); }
+
+std::size_t ExpatParser::event_end() const {
+    return offset() + static_cast<std::size_t>(XML_GetCurrentByteCount(parser_));
+}
+
+std::string_view ExpatParser::rest() const {
+    int at = 0, size = 0;
+    const char* buffer = XML_GetInputContext(parser_, &at, &size);
+    return buffer ? std::string_view(buffer + at, static_cast<std::size_t>(size - at)) : std::string_view();
+}
+#endif
 
 }  // namespace lethe::xml

@@ -25,6 +25,13 @@ public:
 
     XML_Parser get() const { return parser_; }
     XML_Status parse(std::string_view bytes);
+    /// Where the event begins that is at hand, or the first byte that Expat could not use yet, counted from
+    /// the first byte of all.
+    std::size_t offset() const;
+    /// Where the event ends that is at hand.
+    std::size_t event_end() const;
+    /// The bytes from offset() on, valid until the next parse(); without data where Expat has none.
+    std::string_view rest() const;
     std::size_t live_allocations() const { return tally_.count; }
     std::size_t live_bytes() const { return tally_.bytes; }
 

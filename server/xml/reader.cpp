@@ -81,8 +81,6 @@ struct Reader::Impl {
     void stop();
     void fail(ReadError e);
     void fail(Limit limit);
-    std::size_t offset() const;
-    std::size_t event_end() const;
     std::size_t count(const char** attributes);
     void open_stream(const char* name, const char** attributes);
     void start(const char* name, const char** attributes);
@@ -124,14 +122,6 @@ void Reader::Impl::make_parser() {
     });
     XML_SetStartDoctypeDeclHandler(p, [](void* u, const XML_Char*, const XML_Char*, const XML_Char*,
                                          int) noexcept { self(u).fail(ReadError::restricted_xml); });
-}
-
-std::size_t Reader::Impl::offset() const {
-    return static_cast<std::size_t>(XML_GetCurrentByteIndex(parser->get()));
-}
-
-std::size_t Reader::Impl::event_end() const {
-    return offset() + static_cast<std::size_t>(XML_GetCurrentByteCount(parser->get()));
 }
 
 void Reader::Impl::stop() {
@@ -181,7 +171,7 @@ void Reader::Impl::open_stream(const char* name, const char** attributes) {
         if (attribute == "version") h.version = value;
         if (attribute == "http://www.w3.org/XML/1998/namespace\x01lang") h.lang = value;
     }
-    header.resize(event_end());
+    header.resize(parser->event_end());
     if (events.stream_opened) events.stream_opened(h);
 }
 
@@ -190,7 +180,7 @@ void Reader::Impl::start(const char* name, const char** attributes) {
     ++depth;
     if (depth == 1) {
         place = Place::between;
-        item_start = event_end();
+        item_start = parser->event_end();
         if (replaying) return;
     }
     if (too_deep) return fail(Limit::depth);
@@ -212,7 +202,7 @@ void Reader::Impl::end() {
     tree.end();
     if (depth > 1) return;
     place = Place::between;
-    item_start = event_end();
+    item_start = parser->event_end();
     Document stanza = tree.take();
     if (events.stanza) events.stanza(std::move(stanza));
     if (stopped) return;
@@ -227,7 +217,7 @@ bool Reader::Impl::parser_is_fat() const {
 void Reader::Impl::text(std::string_view piece) {
     if (place == Place::inside) return tree.text(piece);
     if (piece.find_first_not_of(whitespace) != piece.npos) return fail(ReadError::not_well_formed);
-    item_start = event_end();
+    item_start = parser->event_end();
 }
 
 // --- Feeding.
@@ -285,11 +275,9 @@ void Reader::Impl::parse(std::string_view bytes) {
 /// After parse(): if what Expat could not use yet is long, the bytes to come are looked at here first.
 void Reader::Impl::watch_long_token() {
     long_token.stop();
-    if (place == Place::prolog || fed - offset() <= LongToken::worth_watching) return;
-    int at = 0, size = 0;
-    const char* buffer = XML_GetInputContext(parser->get(), &at, &size);
-    if (!buffer) return;
-    const std::string_view token(buffer + at, static_cast<std::size_t>(size - at));
+    if (place == Place::prolog || fed - parser->offset() <= LongToken::worth_watching) return;
+    const std::string_view token = parser->rest();
+    if (!token.data()) return;
     // Comments and processing instructions: refused anyway, and their end is not worth finding.
     if (token.starts_with("<!") || token.starts_with("<?")) return fail(ReadError::restricted_xml);
     long_token.start(token);
