@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
+#include <regex>
+#include <set>
 
 #include "retention/policy_keys.h"
 
@@ -200,5 +203,20 @@ TEST_SUITE("retention/policy_keys") {
               service + "languages = [\"en\"]\n\n[archive]\nkeep = \"7d\"\n\n[letterbox]\nkeep = \"14d\"\nmax_messages = 1000\nmax_bytes = 16777216\n\n"
                         "[subscriptions]\nkeep = \"90d\"\n\n[uploads]\nkeep = \"0\"\n\n[accounts]\nregistration = \"closed\"\n\n[change]\nnotice = \"0\"\n\n"
                         "[log]\nkeep = \"1d\"\naddress = \"none\"\naccount = \"none\"\npeer = \"none\"\n");
+    }
+
+    TEST_CASE("the file to begin with names every key, and what is commented out there is right as it stands") {
+        std::ifstream file(LETHE_SOURCE_ROOT "/policy-examples/default.toml");
+        std::string text, section, line;
+        std::set<std::string> named;
+        const std::regex commented(R"(# (\[\w+\]|\w+ = .*))"), heading(R"(\[([\w.]+)\].*)"), key(R"((\w+) = .*)");
+        for (std::smatch m; std::getline(file, line); text += line + '\n') {
+            if (std::regex_match(line, m, commented)) line = m.str(1);
+            if (std::regex_match(line, m, heading)) section = m.str(1);
+            if (std::regex_match(line, m, key)) named.insert(section + '.' + m.str(1));
+        }
+        parsed(text);
+        for (const std::string& name : policy_key_names())
+            if (std::ranges::count(name, '.') == 1) CHECK_MESSAGE(named.contains(name), name);
     }
 }
