@@ -255,7 +255,7 @@ std::expected<void, std::string> Server::Impl::open_network() {
         control->status([&out](admin::Reply reply) { out = std::move(reply); });  // answers at once
         return out;
     };
-    web = std::make_unique<http::Server>(*core, http::resources(*core, *connections, *ledger, status), std::move(*web_tls));
+    web = std::make_unique<http::Server>(*core, http::resources(*core, *connections, *clients->registrations, *ledger, status), std::move(*web_tls));
     const auto client = [this](stream::Transport transport) { return [this, transport](asio::ip::tcp::socket socket) { connections->accept(net::Stream(std::move(socket)), transport); }; };
     const auto browser = [this](http::Listening kind) { return [this, kind](asio::ip::tcp::socket socket) { web->accept(std::move(socket), kind); }; };
     if (const auto fine = listen(config.listen.c2s, "c2s", client(stream::Transport::starttls)); !fine) return fine;

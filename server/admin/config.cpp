@@ -132,6 +132,21 @@ bool is_origin(std::string_view text) {
     return !host.empty() && host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.[]:") == host.npos;
 }
 
+/// A URI of the web as far as its letters go; `host` follows the slashes.
+bool is_web_address(std::string_view text) {
+    const std::size_t scheme = text.starts_with("https://") ? 8 : text.starts_with("http://") ? 7 : 0;
+    if (scheme == 0 || text.size() == scheme || text.size() > 1023 || text[scheme] == '/') return false;
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && !std::string_view("\"<>\\^`{|}").contains(c); });
+}
+
+/// Where somebody may type a password: over TLS, or where nobody listens on the way.
+bool is_web_client(std::string_view text) {
+    if (!is_web_address(text)) return false;
+    if (text.starts_with("https://")) return true;
+    const std::string_view rest = text.substr(std::string_view("http://").size()), host = rest.substr(0, rest.find_first_of(":/?#"));
+    return host.ends_with(".onion") || host == "localhost" || host.starts_with("127.");
+}
+
 void read_http(Section s, Config& config) {
     if (const auto url = s.string("url"); url && !url->empty()) {
         if (!is_origin(*url))
@@ -139,9 +154,15 @@ void read_http(Section s, Config& config) {
                            "anything behind it (http:// is for .onion addresses)");
         config.http.url = *url;
     }
+    if (const auto client = s.string("web_client"); client && !client->empty()) {
+        if (!is_web_client(*client))
+            s.error("web_client", "this is not the address of a page where a password may be typed; write for example \"https://chat.example/client\" (http:// is for .onion addresses)");
+        config.http.web_client = *client;
+    }
     const auto& listen = config.listen;
     if (listen.https.empty() && listen.http_loopback.empty()) {
         if (!config.http.url.empty()) s.error("url", "there is no web server that could have this address; give https or http_loopback under [listen], or remove this line");
+        if (!config.http.web_client.empty()) s.error("web_client", "only the pages of invitations recommend it, and there is no web server; give https or http_loopback under [listen], or remove this line");
         return;
     }
     if (!config.http.url.empty()) return;
@@ -253,13 +274,6 @@ void read_limits(Section s, Config::Limits& limits) {
             "queue_bytes is smaller than stanza_bytes, so the largest stanza could never be delivered; make "
             "it larger");
     refuse(s, "s2s_bytes_per_second", "federation");
-}
-
-/// A URI of the web as far as its letters go; `host` follows the slashes.
-bool is_web_address(std::string_view text) {
-    const std::size_t scheme = text.starts_with("https://") ? 8 : text.starts_with("http://") ? 7 : 0;
-    if (scheme == 0 || text.size() == scheme || text.size() > 1023 || text[scheme] == '/') return false;
-    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && !std::string_view("\"<>\\^`{|}").contains(c); });
 }
 
 void read_outage(Section s, Config::Outage& outage) {

@@ -40,7 +40,8 @@ struct Config {
         std::vector<Address> http_loopback;           ///< HTTP in plain, at most one, on a loopback address; empty: off
     } listen;
     struct Http {
-        std::string url;  ///< under which others reach what is served, without a '/' at the end; empty only if nothing is served
+        std::string url;         ///< under which others reach what is served, without a '/' at the end; empty only if nothing is served
+        std::string web_client;  ///< the page of a web client for this server, empty if there is none to recommend
     } http;
     struct Tls {
         std::string certificate = "tls/cert.pem", key = "tls/key.pem";

@@ -126,7 +126,8 @@ asio::awaitable<bool> Connection::read_request(bool first) {
 }
 
 asio::awaitable<bool> Connection::answer(bool last) {
-    Exchange exchange{.request = parser_.take(), .body = this};
+    const auto peer = tls_ ? stream_.peer() : std::nullopt;  // in plain it is a proxy or onion service of this machine
+    Exchange exchange{.request = parser_.take(), .network = peer ? stream::network_of(*peer) : stream::behind_proxy, .body = this};
     const bool head_only = exchange.request.method == Method::head;
     const bool wanted = exchange.request.keep_alive && !last;
     body_left_ = exchange.request.content_length.value_or(0);
@@ -138,7 +139,7 @@ asio::awaitable<bool> Connection::answer(bool last) {
         auto handling = (*handler)(std::move(exchange));
         response = co_await std::move(handling);
     } else {
-        response = exchange.request.path == "*" ? Response{.status = 204, .fields = {{"Allow", "GET, HEAD, PUT, OPTIONS"}}} : plain(404);
+        response = exchange.request.path == "*" ? Response{.status = 204, .fields = {{"Allow", "GET, HEAD, POST, PUT, OPTIONS"}}} : plain(404);
     }
     if (response.upgrade) {
         // Nobody may speak the other protocol before he has heard that it is spoken here.

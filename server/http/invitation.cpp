@@ -1,124 +1,26 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The page that an invitation's link leads to: what this server is, what it keeps, and how to get in.
+// What the link of an invitation leads to: a page that says what this server is, what it keeps, and how to get in; and its form, which makes the account.
 //
 // The data's way: the token in the path is looked up (admin/invitations.h), which uses nothing up; the page is made of the policy in force, the link as
-//   xmpp: address, and the same as a QR code drawn in SVG; nothing of it is kept, and nobody may keep it but the browser's window. A token that is used up, too
+//   xmpp: address, and the same as a QR code drawn in SVG; nothing of it is kept, and nobody may keep it but the browser's window. What the form sends, a name
+//   and a password twice, is held in memory until the account is made (stream/new_account.h), and wiped. A token that is used up, too
 //   late, or was never given leads to one page with 404, which says the same of all three.
-// No script, no form, nothing from elsewhere, and a policy that allows the page's own style alone. Links to clients tell them nothing of where they were followed (Referrer-Policy).
-#include <sodium.h>
-
+// A page of another site that sends the form here needs the token too; there is no cookie or other standing that it could use.
 #include <algorithm>
 
-#include "retention/render.h"
-#include "server/admin/qr_code.h"
+#include "server/http/invitation_page.h"
 #include "server/http/resources.h"
-#include "server/xml/element.h"
-#include "server/xmpp/base64.h"
 
 namespace lethe::http {
 namespace {
 
 using retention::Language;
+using stream::NotMade;
+using Why = NotMade::Why;
 
-constexpr std::string_view style =
-    "body{font:1.05rem/1.5 system-ui,sans-serif;max-width:42rem;margin:0 auto;padding:1rem;color:#1a1a1a;background:#fff}"
-    "h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2rem}a{color:#0b4f8a}"
-    ".join{display:inline-block;padding:.8rem 1.2rem;border-radius:.4rem;background:#0b4f8a;color:#fff;font-weight:600;text-decoration:none}"
-    ".address{overflow-wrap:anywhere;font-family:monospace}svg{display:block;width:100%;max-width:16rem;height:auto;background:#fff}"
-    "a:focus-visible{outline:3px solid #b35900;outline-offset:2px}"
-    "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}a{color:#9ccbff}.join{background:#9ccbff;color:#10243a}}";
-
-struct Client {
-    std::string_view name, url, english, german;
-};
-constexpr Client clients[] = {
-    {"Conversations", "https://conversations.im/", "Android. Tap the button above on the phone, or scan the code.", "Android. Tippen Sie auf dem Telefon oben auf den Knopf, oder scannen Sie den Code."},
-    {"Monal", "https://monal-im.org/", "iPhone, iPad and Mac. Tap the button above, or scan the code.", "iPhone, iPad und Mac. Tippen Sie oben auf den Knopf, oder scannen Sie den Code."},
-    {"Siskin", "https://siskin.im/", "iPhone and iPad. Tap the button above.", "iPhone und iPad. Tippen Sie oben auf den Knopf."},
-    {"Dino", "https://dino.im/", "Linux. Click the button above.", "Linux. Klicken Sie oben auf den Knopf."},
-    {"Gajim", "https://gajim.org/", "Windows, Linux and Mac. Click the button above.", "Windows, Linux und Mac. Klicken Sie oben auf den Knopf."},
-    {"Profanity", "https://profanity-im.github.io/", "Terminal. It makes no account by invitation: use another client for that once, then log in.",
-     "Terminal. Es legt kein Konto mit einer Einladung an: Nehmen Sie dafür einmal ein anderes Programm, und melden Sie sich dann an."},
-};
-
-class Page {
-public:
-    Page(const core::Core& core, Language language) : policy_(core.env.policy), url_(core.env.config.http.url), domain_(core.domain.domain()), language_(language) {}
-
-    std::string invitation(const admin::Invitations::Found& found) {
-        const std::string title = found.inviter ? say("You are invited to chat on ", "Sie sind eingeladen zum Chat auf ") + domain_
-                                                : say("You are invited to ", "Sie sind eingeladen zu ") + domain_;
-        begin(title);
-        if (found.inviter)
-            paragraph(say("Whoever uses this invitation becomes a contact of ", "Wer diese Einladung benutzt, wird ein Kontakt von ") + "<strong>" +
-                      xml::escape(found.inviter->to_string()) + "</strong>.");
-        const std::string address = xml::escape(found.uri);
-        paragraph("<a class=\"join\" href=\"" + address + "\">" + say("Open the invitation", "Einladung öffnen") + "</a>");
-        paragraph(say("If nothing happens, install one of the programs below first, then come back here. With this link you choose a name and a password; nobody here learns who you are.",
-                      "Wenn nichts geschieht, installieren Sie zuerst eines der Programme unten und kommen dann hierher zurück. Mit diesem Link wählen Sie einen Namen und ein Passwort; "
-                      "niemand erfährt hier, wer Sie sind."));
-        heading(say("What this server is", "Was dieser Server ist"));
-        about();
-        heading(say("Programs", "Programme"));
-        out_ += "<ul>";
-        for (const auto& client : clients)
-            out_ += "<li><a href=\"" + std::string(client.url) + "\" rel=\"noreferrer\">" + std::string(client.name) + "</a>: " + say(client.english, client.german) + "</li>";
-        out_ += "</ul>\n";
-        heading(say("For another device", "Für ein anderes Gerät"));
-        code(found.uri);
-        paragraph(say("This is the same invitation, for the camera of a phone. As text:", "Das ist dieselbe Einladung, für die Kamera eines Telefons. Als Text:"));
-        out_ += "<p class=\"address\">" + address + "</p>\n";
-        return end();
-    }
-
-    std::string nothing() {
-        begin(say("This invitation cannot be used", "Diese Einladung kann nicht benutzt werden"));
-        paragraph(say("It was used up, its time is over, or it never was one. Ask whoever gave it to you for another.",
-                      "Sie ist aufgebraucht, ihre Zeit ist um, oder es war nie eine. Bitten Sie den, von dem Sie sie haben, um eine andere."));
-        heading(say("What this server is", "Was dieser Server ist"));
-        about();
-        return end();
-    }
-
-private:
-    std::string say(std::string_view english, std::string_view german) const { return std::string(language_ == Language::de ? german : english); }
-    void paragraph(const std::string& html) { out_ += "<p>" + html + "</p>\n"; }
-    void heading(const std::string& text) { out_ += "<h2>" + text + "</h2>\n"; }
-
-    void begin(const std::string& title) {
-        out_ = "<!DOCTYPE html>\n<html lang=\"" + std::string(retention::code_of(language_)) +
-               "\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n<title>" +
-               xml::escape(title) + "</title>\n<style>" + std::string(style) + "</style>\n</head>\n<body>\n<main>\n<h1>" + xml::escape(title) + "</h1>\n";
-    }
-    std::string end() { return std::move(out_) + "</main>\n</body>\n</html>\n"; }
-
-    /// The policy in three sentences.
-    void about() {
-        const auto kept = [&](const retention::Keep& keep) { return xml::escape(retention::spoken(keep, language_)); };
-        paragraph("<strong>" + xml::escape(policy_.service.name) + "</strong> " + say("is run by ", "wird betrieben von ") + xml::escape(policy_.service.operator_name) + ". " +
-                  say("It is part of XMPP, for which there are many programs, and it is made to forget.", "Er gehört zu XMPP, wofür es viele Programme gibt, und er ist gemacht, um zu vergessen."));
-        paragraph(say("Messages that your devices can fetch again: ", "Nachrichten, die Ihre Geräte nachladen können: ") + kept(policy_.archive) +
-                  say("; messages that wait while you are away: ", "; Nachrichten, die warten, während Sie abwesend sind: ") + kept(policy_.letterbox) + ". " +
-                  say("What is stored of them and of your contacts opens with your login alone. ", "Was davon und von Ihren Kontakten gespeichert ist, öffnet nur Ihre Anmeldung. ") +
-                  say("Log of the server: ", "Protokoll des Servers: ") + kept(policy_.log.keep) + ".");
-        paragraph("<a href=\"" + xml::escape(url_) + "/policy\">" + say("Everything that is kept, for how long, and who can read it", "Alles, was aufbewahrt wird, wie lange, und wer es lesen kann") + "</a>");
-    }
-
-    void code(const std::string& uri) {
-        const auto made = admin::qr_code(uri);
-        if (!made) return;
-        const auto side = std::to_string(made->width + 2 * admin::QrCode::margin);
-        out_ += "<svg viewBox=\"0 0 " + side + ' ' + side + "\" role=\"img\" aria-labelledby=\"code\" shape-rendering=\"crispEdges\"><title id=\"code\">" +
-                say("QR code of this invitation", "QR-Code dieser Einladung") + "</title><rect width=\"" + side + "\" height=\"" + side +
-                "\" fill=\"#fff\"/><path fill=\"#000\" d=\"" + admin::qr_path(*made) + "\"/></svg>\n";
-    }
-
-    const retention::Policy& policy_;
-    const std::string& url_;
-    const std::string domain_;
-    const Language language_;
-    std::string out_;
-};
+/// A name of 1023 octets and two passwords of as many, each octet escaped.
+constexpr std::size_t longest_form = 10240;
+constexpr std::string_view methods = "GET, HEAD, POST, OPTIONS";
 
 /// As the browser prefers; else the policy's first.
 Language language_for(const core::Core& core, const Request& request) {
@@ -130,33 +32,112 @@ Language language_for(const core::Core& core, const Request& request) {
     return order[choose_language(request.field("accept-language"), codes)];
 }
 
-/// What a browser may do with it: this style, and nothing else.
-const std::string& content_security_policy() {
-    static const std::string text = [] {
-        Bytes hash(crypto_hash_sha256_BYTES);
-        const auto bytes = as_bytes(style);
-        crypto_hash_sha256(hash.data(), bytes.data(), bytes.size());
-        return "default-src 'none'; style-src 'sha256-" + xmpp::base64::encode(hash) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    }();
-    return text;
+Response page(int status, Language language, std::string body) {
+    return {.status = status,
+            .fields = {{"Content-Type", "text/html; charset=utf-8"}, {"Content-Language", std::string(retention::code_of(language))}, {"Vary", "Accept-Language"},
+                       {"X-Robots-Tag", "noindex"}, {"Content-Security-Policy", InvitationPage::content_security_policy()}},
+            .body = std::move(body)};
 }
 
-asio::awaitable<Response> page(core::Core* core, Exchange exchange) {
-    const auto& path = exchange.request.path;
-    const auto language = language_for(*core, exchange.request);
-    const auto found = core->env.invitations.find(std::string_view(path).substr(path.rfind('/') + 1));
-    const bool whole = found && path == "/i/" + found->token.text();
-    Page made(*core, language);
-    Response answer{.status = whole ? 200 : 404, .body = whole ? made.invitation(*found) : made.nothing()};
-    answer.fields = {{"Content-Type", "text/html; charset=utf-8"}, {"Content-Language", std::string(retention::code_of(language))}, {"Vary", "Accept-Language"},
-                     {"X-Robots-Tag", "noindex"}, {"Content-Security-Policy", content_security_policy()}};
-    co_return answer;
+int status_of(Why why) {
+    switch (why) {
+        case Why::incomplete:
+        case Why::bad_name:
+        case Why::bad_password: return 422;
+        case Why::taken: return 409;
+        case Why::too_many: return 429;
+        case Why::full: return 403;
+        case Why::used_up: return 404;
+        case Why::busy:
+        case Why::failed:
+        case Why::not_wanted: break;
+    }
+    return 503;
+}
+
+/// The whole body, or what to answer in its place.
+asio::awaitable<std::expected<std::string, Response>> body_of(Exchange* exchange) {
+    const auto& request = exchange->request;
+    const std::string type = request.field("content-type");
+    if (type.substr(0, type.find(';')) != "application/x-www-form-urlencoded") co_return std::unexpected(plain(415));
+    if (!request.content_length) co_return std::unexpected(plain(411));
+    if (*request.content_length > longest_form) co_return std::unexpected(plain(413));
+    std::string body(static_cast<std::size_t>(*request.content_length), '\0');
+    for (std::size_t have = 0; have < body.size();) {
+        auto reading = exchange->body->read(std::span<char>(body).subspan(have));
+        const auto got = co_await std::move(reading);
+        if (!got || *got == 0) co_return std::unexpected(Response{.status = 400, .close = true});
+        have += *got;
+    }
+    co_return body;
+}
+
+struct Form {
+    std::string name;
+    std::expected<stream::NewAccount, NotMade> account;
+};
+
+/// Nothing: it is not what the page sends.
+std::optional<Form> form_in(std::string& body, const std::string& domain) {
+    auto fields = FormFields::parse(body);
+    crypto::detail::wipe(body.data(), body.size());
+    if (!fields) return std::nullopt;
+    auto *name = fields->find("username"), *password = fields->find("password"), *again = fields->find("again");
+    if (!name || !password || !again) return std::nullopt;
+    // Some will write the whole address.
+    if (name->ends_with('@' + domain)) name->resize(name->size() - domain.size() - 1);
+    if (*password != *again) return Form{*name, std::unexpected(NotMade{Why::incomplete})};
+    return Form{*name, stream::new_account(*name, *password, domain)};
+}
+
+struct Service {
+    core::Core& core;
+    stream::RegistrationLimits& registrations;
+};
+
+using Found = std::shared_ptr<const admin::Invitations::Found>;
+
+asio::awaitable<Response> make(Service service, Found found, Language language, Exchange* exchange) {
+    auto& core = service.core;
+    auto reading = body_of(exchange);
+    auto body = co_await std::move(reading);
+    if (!body) co_return std::move(body.error());
+    auto form = form_in(*body, core.domain.domain());
+    if (!form) co_return plain(400);
+    std::expected<void, NotMade> done;
+    if (form->account) {
+        form->account->network = exchange->network;
+        form->account->invitation = found->token.text();
+        const auto account = std::make_shared<const stream::NewAccount>(std::move(*form->account));
+        std::function<bool()> wanted = [] { return true; };
+        auto making = stream::make_account(core, service.registrations, account, std::move(wanted));
+        done = co_await std::move(making);
+        if (done) co_return page(201, language, InvitationPage(core, language).made(account->account, found->inviter));
+    } else {
+        done = std::unexpected(form->account.error());
+    }
+    const auto& refused = done.error();
+    InvitationPage shown(core, language);
+    co_return page(status_of(refused.why), language, refused.why == Why::used_up ? shown.nothing() : shown.invitation(*found, refused, form->name));
+}
+
+asio::awaitable<Response> answer(Service service, Exchange exchange) {
+    const auto& request = exchange.request;
+    if (request.method == Method::options) co_return Response{.status = 204, .fields = {{"Allow", std::string(methods)}}};
+    if (request.method != Method::get && request.method != Method::head && request.method != Method::post) co_return not_allowed(methods);
+    const auto language = language_for(service.core, request);
+    auto invitation = service.core.env.invitations.find(std::string_view(request.path).substr(request.path.rfind('/') + 1));
+    if (!invitation || request.path != "/i/" + invitation->token.text()) co_return page(404, language, InvitationPage(service.core, language).nothing());
+    const auto found = std::make_shared<const admin::Invitations::Found>(std::move(*invitation));
+    if (request.method != Method::post) co_return page(200, language, InvitationPage(service.core, language).invitation(*found));
+    auto making = make(service, found, language, &exchange);
+    co_return co_await std::move(making);
 }
 
 }  // namespace
 
-Handler invitation_page(core::Core& core) {
-    return [&core](Exchange exchange) { return page(&core, std::move(exchange)); };
+Handler invitation_page(core::Core& core, stream::RegistrationLimits& registrations) {
+    return [service = Service{core, registrations}](Exchange exchange) { return answer(service, std::move(exchange)); };
 }
 
 }  // namespace lethe::http

@@ -10,7 +10,7 @@
 
 namespace lethe::http {
 
-enum class Method : std::uint8_t { get, head, put, options, other };
+enum class Method : std::uint8_t { get, head, post, put, options, other };
 
 struct Field {
     std::string name;  ///< of a request: in lower case
@@ -37,5 +37,22 @@ struct Target {
     std::string path, query;
 };
 std::optional<Target> parse_target(std::string_view text);
+/// RFC 3986 section 2.1 undone; nothing if it is not well formed.
+std::optional<std::string> percent_decoded(std::string_view text);
+
+/// What a browser sends of a form (application/x-www-form-urlencoded, WHATWG URL section 5). Values; wiped when they go, because there may be passwords among them.
+class FormFields {
+public:
+    /// Nothing if it is not well formed, or names a field twice.
+    static std::optional<FormFields> parse(std::string_view body);
+    FormFields(FormFields&&) noexcept = default;
+    ~FormFields();
+    /// Null: there is none.
+    std::string* find(std::string_view name);
+
+private:
+    FormFields() = default;
+    std::vector<Field> fields_;
+};
 
 }  // namespace lethe::http

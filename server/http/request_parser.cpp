@@ -76,6 +76,7 @@ Method method_of(unsigned method) {
     switch (method) {
         case HTTP_GET: return Method::get;
         case HTTP_HEAD: return Method::head;
+        case HTTP_POST: return Method::post;
         case HTTP_PUT: return Method::put;
         case HTTP_OPTIONS: return Method::options;
         default: return Method::other;

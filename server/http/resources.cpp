@@ -3,7 +3,7 @@
 
 namespace lethe::http {
 
-Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger, Status status) {
+Router resources(core::Core& core, stream::Connections& clients, stream::RegistrationLimits& registrations, const retention::Ledger& ledger, Status status) {
     Router router;
     router.add("/policy", read_only(policy_page(core, ledger, std::nullopt)));
     router.add("/policy/en", read_only(policy_page(core, ledger, retention::Language::en)));
@@ -19,7 +19,7 @@ Router resources(core::Core& core, stream::Connections& clients, const retention
     }
     router.add("/u/", upload_put(core));
     router.add("/f/", upload_get(core));
-    router.add("/i/", read_only(invitation_page(core)));
+    router.add("/i/", invitation_page(core, registrations));
     return router;
 }
 

@@ -12,8 +12,8 @@ namespace lethe::http {
 
 /// What `lethectl status` prints; an error if it cannot be had now.
 using Status = std::function<admin::Reply()>;
-/// `core`, `clients`, `ledger` and what `status` uses outlive the router.
-Router resources(core::Core& core, stream::Connections& clients, const retention::Ledger& ledger, Status status);
+/// `core`, `clients`, `registrations`, `ledger` and what `status` uses outlive the router.
+Router resources(core::Core& core, stream::Connections& clients, stream::RegistrationLimits& registrations, const retention::Ledger& ledger, Status status);
 
 /// The policy as a page, with its changes so far by what the ledger says of them: in the language that the browser prefers of those the policy names, or in `language`.
 Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<retention::Language> language);
@@ -23,8 +23,8 @@ Handler policy_file(core::Core& core);
 Handler health(core::Core& core);
 /// metrics.h; 404 unless the policy makes them public.
 Handler metrics(core::Core& core, const retention::Ledger& ledger, Status status);
-/// For the link of an invitation: /i/TOKEN.
-Handler invitation_page(core::Core& core);
+/// For the link of an invitation: /i/TOKEN; its form makes an account.
+Handler invitation_page(core::Core& core, stream::RegistrationLimits& registrations);
 /// The whole lines of the ledger, with ranges: who has the first N bytes asks for "bytes=N-".
 Handler ledger(core::Core& core);
 /// /u/TOKEN/NAME: takes a file, once, for the slot that the token stands for.

@@ -7,6 +7,7 @@
 
 #include "server/http/response.h"
 #include "server/net/stream.h"
+#include "server/stream/login_throttle.h"
 
 namespace lethe::http {
 
@@ -20,6 +21,7 @@ public:
 
 struct Exchange {
     Request request;
+    stream::Network network = stream::behind_proxy;  ///< of the peer, as bounds on networks count it
     Body* body = nullptr;  ///< lives until the handler has returned. What is not read of it ends the connection after the answer.
 };
 using Handler = std::function<asio::awaitable<Response>(Exchange)>;

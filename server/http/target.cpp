@@ -16,20 +16,9 @@ std::optional<unsigned> hex(char c) {
 }
 
 std::optional<std::string> decode_segment(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned octet = static_cast<unsigned char>(text[i]);
-        if (text[i] == '%') {
-            if (text.size() - i < 3) return std::nullopt;
-            const auto high = hex(text[i + 1]), low = hex(text[i + 2]);
-            if (!high || !low) return std::nullopt;
-            octet = *high * 16 + *low;
-            i += 2;
-        }
-        if (octet < 0x20 || octet == 0x7f || octet == '/' || octet == '\\') return std::nullopt;
-        out += static_cast<char>(octet);
-    }
-    if (out == "." || out == "..") return std::nullopt;
+    auto out = percent_decoded(text);
+    const auto trick = [](char c) { return (static_cast<unsigned char>(c) < 0x20) || c == 0x7f || c == '/' || c == '\\'; };
+    if (!out || *out == "." || *out == ".." || std::ranges::any_of(*out, trick)) return std::nullopt;
     return out;
 }
 
@@ -60,6 +49,23 @@ std::optional<std::string_view> behind_authority(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());  // no copy of a secret is left behind by growing
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned octet = static_cast<unsigned char>(text[i]);
+        if (text[i] == '%') {
+            if (text.size() - i < 3) return std::nullopt;
+            const auto high = hex(text[i + 1]), low = hex(text[i + 2]);
+            if (!high || !low) return std::nullopt;
+            octet = *high * 16 + *low;
+            i += 2;
+        }
+        out += static_cast<char>(octet);
+    }
+    return out;
+}
 
 std::optional<Target> parse_target(std::string_view text) {
     constexpr std::string_view never = "\"<>\\^`{|}#";

@@ -122,7 +122,6 @@ private:
     void wait_for_form();
     asio::awaitable<void> on_registration(xml::Document request);
     asio::awaitable<void> make_account(xml::Document request);
-    std::optional<xmpp::StanzaError> may_ask(bool name_taken);
 
     // XEP-0388 and XEP-0386: sasl2.cpp.
     void on_sasl2(const xml::Element& element);

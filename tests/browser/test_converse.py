@@ -3,10 +3,7 @@
 """Converse.js finds the WebSocket by the domain alone, logs in, and talks with somebody at a slixmpp client: both read what the other wrote, and
 the picture that one sends is shown to the sender and lies at its address for the other."""
 import asyncio
-import pathlib
 import struct
-import sys
-import types
 import urllib.parse
 import zlib
 
@@ -14,10 +11,7 @@ from browser import DESKTOP, PHONE
 from lethe_test import main
 from lethe_test.http import HttpCase
 from lethe_test.waiting import until
-from web_client import WebClient
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
-from person import Person  # noqa: E402
+from web_client import Site, WebClient, person
 
 
 SIZE = (160, 96)
@@ -36,7 +30,9 @@ class Converse(HttpCase):
 
     def setUp(self):
         super().setUp()
-        self.client_page = WebClient(self.server.domain, self.https)
+        site = Site(self.server.host)
+        self.addCleanup(site.close)
+        self.client_page = WebClient(site, self.server.domain, self.https)
         self.addCleanup(self.client_page.close)
 
     def friends(self):
@@ -46,14 +42,6 @@ class Converse(HttpCase):
         for person in people:
             person.leaves()
         return accounts
-
-    def person(self, account):
-        place = types.SimpleNamespace(ADDRESS=self.server.address[0], port=self.server.address[1], port_tls=self.server.address_tls[1],
-                                      certificate=self.server.config_dir / "tls" / "cert.pem")
-        return Person(place, account.jid, account.password)
-
-    def reads(self, *texts):
-        until(lambda: [t for t in self.client_page.texts(".chat-msg__text") if t in texts] == list(texts), f"{texts} to be on the page")
 
     def sends_picture(self):
         file = self.server.directory / "a picture.png"
@@ -67,14 +55,14 @@ class Converse(HttpCase):
 
     async def talk(self, one, other):
         web, do = self.client_page, asyncio.to_thread
-        async with self.person(other) as bob:
+        async with person(self.server, other) as bob:
             await do(web.opens)
             await do(web.logs_in, one.jid, one.password)
             await do(web.click, f"converse-roster a[data-jid='{other.jid}']")
             await do(web.type, "textarea.chat-textarea", "Hello from a browser, h\u00e9 <b>\n")
             await bob.hear("Hello from a browser, h\u00e9 <b>")
             bob.say(one.jid, "Hello from a library & a terminal")
-            await do(self.reads, "Hello from a browser, h\u00e9 <b>", "Hello from a library & a terminal")
+            await do(web.reads, "Hello from a browser, h\u00e9 <b>", "Hello from a library & a terminal")
             await do(self.sends_picture)
             await bob.until(lambda: len(bob.messages) == 2, "the picture's address")
             address = urllib.parse.urlsplit(bob.messages[-1]["body"])

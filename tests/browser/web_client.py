@@ -2,13 +2,19 @@
 """Converse.js as its users have it: a page of somebody else's, from another origin than the server's, that knows nothing but the domain."""
 import functools
 import http.server
+import pathlib
+import sys
 import threading
+import types
 
 from selenium.common.exceptions import WebDriverException
 
 import packages
 from browser import Browser
 from lethe_test.waiting import until
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
+from person import Person  # noqa: E402
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Converse.js</title><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,26 +40,32 @@ class Pages(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class WebClient:
-    """A browser with that page; the domain leads to `address` (host, port). close() ends both."""
+class Site:
+    """Where that page lies, until close()."""
 
-    def __init__(self, domain, address):
+    def __init__(self, host):
         files = packages.node_modules() / "converse.js" / "dist"
-        self.pages = http.server.ThreadingHTTPServer((address[0], 0), functools.partial(Pages, directory=files))
-        threading.Thread(target=self.pages.serve_forever, daemon=True).start()
-        try:
-            self.browser = Browser({domain: "%s:%d" % address})
-        except BaseException:
-            self.pages.shutdown()
-            raise
+        self.server = http.server.ThreadingHTTPServer((host, 0), functools.partial(Pages, directory=files))
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://%s:%d/" % self.server.server_address
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class WebClient:
+    """A browser with that page; the domain leads to `address` (host, port). close() ends it."""
+
+    def __init__(self, site, domain, address):
+        self.site = site
+        self.browser = Browser({domain: "%s:%d" % address})
 
     def close(self):
         self.browser.quit()
-        self.pages.shutdown()
-        self.pages.server_close()
 
     def opens(self):
-        self.browser.open("http://%s:%d/" % self.pages.server_address)
+        self.browser.open(self.site.url)
 
     def logs_in(self, jid, password):
         for field, text in (("input[name=jid]", jid), ("input[name=password]", password)):
@@ -85,3 +97,12 @@ class WebClient:
 
     def texts(self, selector):
         return self.browser.script("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())", selector)
+
+    def reads(self, *texts):
+        until(lambda: [t for t in self.texts(".chat-msg__text") if t in texts] == list(texts), f"{texts} to be on the page")
+
+
+def person(server, account):
+    """Somebody at slixmpp, for `async with`."""
+    place = types.SimpleNamespace(ADDRESS=server.address[0], port=server.address[1], port_tls=server.address_tls[1], certificate=server.config_dir / "tls" / "cert.pem")
+    return Person(place, account.jid, account.password)

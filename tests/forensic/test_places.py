@@ -12,7 +12,7 @@ from lethe_test import DOMAIN, Client, Server, archive, pubsub
 from lethe_test.commands import choose_retention
 from lethe_test.xmlstream import MAM
 
-OWNER, NODE_KEY = "only the owner's login", "anyone with the disk and the node key"
+OWNER, NODE_KEY, DISK = "only the owner's login", "anyone with the disk and the node key", "anyone with the disk"
 NEW, OLD, AVATAR = "urn:xmpp:bookmarks:1", "storage:bookmarks", "urn:xmpp:avatar"
 PHOTO = base64.b64encode(b"\x89PNG").decode()
 
@@ -47,12 +47,14 @@ KEPT = [
     ("an avatar (XEP-0084)", node(AVATAR + ":data", None, "0", f"<data xmlns='{AVATAR}:data'>{PHOTO}</data>"), "public profile", NODE_KEY),
     ("a vCard (XEP-0054)", "<iq type='set'><vCard xmlns='vcard-temp'><FN>x</FN></vCard></iq>", "public profile", NODE_KEY),
     ("where to push (XEP-0357)", f"<iq type='set'><enable xmlns='urn:xmpp:push:0' jid='bob@{DOMAIN}/r' node='n'/></iq>", "push registrations", NODE_KEY),
+    ("an invitation (XEP-0401)", f"<iq type='set' to='{DOMAIN}'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:invite#invite'/></iq>",
+     "invitations", DISK),
 ]
 
 
 class Places(unittest.TestCase):
     def setUp(self):
-        self.server = Server(policy={"archive": {"keep": "7d", "choices": ["7d", "1d"]}})
+        self.server = Server(policy={"archive": {"keep": "7d", "choices": ["7d", "1d"]}, "accounts": {"registration": "invite"}})
         self.addCleanup(self.server.remove)
         self.catalogue = {row["class"]: row for row in json.loads(self.server.ctl("catalogue", "--json").stdout)}
         self.account, self.friend = self.server.add_account("alice"), self.server.add_account("bob")

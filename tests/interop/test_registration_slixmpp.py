@@ -11,7 +11,8 @@ class Newcomer(Person):
         super().__init__(server, jid, password)
         self.register_plugin("xep_0004")
         self.register_plugin("xep_0077", {"force_registration": True})
-        self.form = self.refusal = None
+        self._always_send_everything = True  # else it holds a registration back until the login, which waits for it
+        self.form = None
         self.add_event_handler("register", self.fill_in)
 
     async def fill_in(self, form):

@@ -50,7 +50,7 @@ class Page(HttpCase):
         answer = self.get("/i/" + self.invite()["uri"].rpartition("=")[2])
         style = re.search("<style>(.*)</style>", answer.body.decode()).group(1)
         allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        self.assertEqual(f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        self.assertEqual(f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
                          answer["Content-Security-Policy"])
         self.assertNotIn("style=", answer.body.decode())
 
@@ -80,7 +80,7 @@ class Page(HttpCase):
                 self.assertEqual((404, used.body), (answer.status, answer.body))
                 self.assertEqual({**used.fields, "date": ""}, {**answer.fields, "date": ""})
         self.assertNotIn(token.encode(), used.body)
-        self.assertEqual(405, self.get(f"/i/{token}", method="POST").status)
+        self.assertEqual(405, self.get("/i/" + self.invite()["uri"].rpartition("=")[2], method="DELETE").status)
 
     def test_the_code_is_the_invitation_and_has_a_name(self):
         told = self.invite()

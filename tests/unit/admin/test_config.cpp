@@ -308,6 +308,13 @@ http_head_bytes = 4096
             CHECK(only_error(with(https + "[http]\nurl = \"" + url + "\"\n")).starts_with("5:7: this is not how others reach the web server"));
         }
         CHECK(only_error(with("[http]\nurl = \"https://chat.example\"\n")).starts_with("3:7: there is no web server that could have this address"));
+        for (const std::string page : {"https://client.example/chat/", "http://abcdefgh.onion", "http://127.0.0.1:8000/", "http://localhost/x"})
+            CHECK(good(with(https + "[http]\nweb_client = \"" + page + "\"\n")).http.web_client == page);
+        for (const std::string page : {"client.example", "https://", "http://client.example", "http://client.example/.onion", "http://x?localhost", "javascript:alert(1)", "https://a b", "https://\\\"x"}) {
+            CAPTURE(page);
+            CHECK(only_error(with(https + "[http]\nweb_client = \"" + page + "\"\n")).starts_with("5:14: this is not the address of a page where a password may be typed"));
+        }
+        CHECK(only_error(with("[http]\nweb_client = \"https://client.example\"\n")).starts_with("3:14: only the pages of invitations recommend it"));
         CHECK(only_error(with(loopback)).find("url is missing") != std::string::npos);
         CHECK(only_error("domain = \"b\xc3\xbc" "cher.example\"\n" + https).find("url is missing") != std::string::npos);
     }

@@ -42,6 +42,6 @@ TEST_SUITE("http/router") {
         CHECK(ask(handler, Method::get).body == "text");
         CHECK(ask(handler, Method::head).body == "text");
         CHECK(ask(handler, Method::options).status == 204);
-        for (const Method method : {Method::put, Method::other}) CHECK(ask(handler, method).status == 405);
+        for (const Method method : {Method::post, Method::put, Method::other}) CHECK(ask(handler, method).status == 405);
     }
 }
