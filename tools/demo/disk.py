@@ -98,6 +98,7 @@ def expire(directory):
 
 def settings(directory, domain, lethectl, new):
     (host, port), (_, port_tls) = story.places(directory)
+    web = story.config(directory)["http"]["url"]
     listen = story.config(directory)["listen"]["c2s"][0].rsplit(":", 1)[0].strip("[]")
     certificate = pathlib.Path(directory) / "config" / "tls" / "cert.pem"
     der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
@@ -108,6 +109,7 @@ def settings(directory, domain, lethectl, new):
              ("certificate", "signed by itself, so your client will ask; its SHA-256 fingerprint is"),
              ("", ":".join(f"{b:02X}" for b in hashlib.sha256(der).digest())),
              ("", str(certificate)),
+             ("policy page", web + "/policy, in a browser, which will ask about the certificate, too"),
              ("Profanity", f"/connect alice@{domain} server {host} port {port} tls trust"),
              ("more accounts", f"{lethectl} --config {directory}/config/lethe.toml account add NAME@{domain}")]
     print("Enter this in your client (README.md says where, for Conversations, Gajim, Dino and Profanity):")
@@ -122,7 +124,7 @@ def ports(address):
     host = address.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     chosen = []
-    for wanted in (5222, 5223):
+    for wanted in (5222, 5223, 5443):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -50,11 +50,15 @@ async def talk(directory, domain):
 
 
 async def read(directory, domain):
+    whole = [text for _, text in story.SAID] + [story.FOR_LATER]
     async with person(directory, domain, "bob") as bob:
+        await bob.settle()
+        archive = await archived(bob)
+        if archive != whole and set(archive) < set(whole):
+            return 3  # its time is over already, or it was lost: the third time it was lost
         await bob.hear(story.FOR_LATER)
         print(f"  Bob logs in. What waited for him: \"{bob.bodies()[-1]}\"")
-        archive = await archived(bob)
-        if archive != [text for _, text in story.SAID] + [story.FOR_LATER]:
+        if archive != whole:
             raise AssertionError(f"Bob's archive holds: {archive}")
         print(f"  His archive, for his other devices: all {len(archive)} messages.")
 
@@ -80,4 +84,4 @@ async def archived(someone):
 
 
 if __name__ == "__main__":
-    asyncio.run({"talk": talk, "read": read, "forgotten": forgotten, "check": check}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit(asyncio.run({"talk": talk, "read": read, "forgotten": forgotten, "check": check}[sys.argv[1]](*sys.argv[2:])))
