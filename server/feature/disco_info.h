@@ -10,7 +10,7 @@ namespace lethe::feature {
 
 inline const std::string caps_node = "urn:x-lethe:server";
 
-/// Identity, features and forms of the server, or identity and features of a user's account.
+/// Identities, features and forms of the server, or identities and features of a user's account.
 void add_disco_info(xml::Element query, const core::Core& core, bool server);
 /// Verification string of the server's answer, SHA-1 in base64.
 std::string caps_ver(const core::Core& core);

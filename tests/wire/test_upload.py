@@ -53,6 +53,7 @@ class Upload(UploadCase):
     def test_it_is_found_at_the_domain(self):
         query = self.romeo.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
         self.assertIn(NS, [f.get("var") for f in query.findall(f"{{{INFO}}}feature")])
+        self.assertIn(("store", "file"), [(i.get("category"), i.get("type")) for i in query.findall(f"{{{INFO}}}identity")])
         forms = [{f.get("var"): f.findtext("{jabber:x:data}value") for f in x} for x in query.findall("{jabber:x:data}x")]
         self.assertIn({"FORM_TYPE": NS, "max-file-size": str(4 << 20)}, forms)
 
