@@ -50,7 +50,7 @@ std::expected<RegularFile, std::string> open_private(const std::string& path, mo
     }
     if (file->owner != ::geteuid() && file->owner != 0)
         return std::unexpected(
-            path + ": this node key belongs to another user; run 'chown' to make it the server's own");
+            path + ": this node key belongs to another user; run this as that user, or 'chown " + std::to_string(::geteuid()) + ' ' + path + "'");
     if ((file->mode & forbidden) != 0)
         return std::unexpected(path + ": others may read or change this node key; run 'chmod 600 " + path +
                                "'");

@@ -77,6 +77,7 @@ std::string plural(std::uint64_t count, std::string_view word) {
 int print_ledger_key(const Common& common) {
     const auto config = read_config(common.config);
     if (!config) return 2;
+    if (const auto dropped = become_owner_of(config->data); !dropped) return fail(dropped.error());
     if (const auto ready = crypto::initialise(); !ready) return fail({Status::system, ready.error()});
     const auto node_key = admin::load_node_key(*config, common.passphrase_fd);
     if (!node_key) return fail(node_key.error());

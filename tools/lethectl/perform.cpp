@@ -120,14 +120,6 @@ private:
     Promises& promises_;
 };
 
-std::expected<void, Failure> become_owner_of(const std::filesystem::path& data) {
-    struct stat info {};
-    if (geteuid() != 0 || stat(data.c_str(), &info) != 0 || info.st_uid == 0) return {};
-    if (setgroups(1, &info.st_gid) == 0 && setgid(info.st_gid) == 0 && setuid(info.st_uid) == 0) return {};
-    return system_failure("this process cannot become the owner of " + data.string() + " (" +
-                          std::strerror(errno) + "); run it as that user");
-}
-
 /// An account made now needs not be told of what was announced before it; without a readable standing it is told once too often.
 std::uint32_t last_announced(const store::Store& store) {
     const auto row = store.policy_standing();
@@ -209,6 +201,14 @@ std::optional<admin::Config> read_config(const std::string& path) {
     if (access(path.c_str(), F_OK) != 0)
         message("name the configuration with --config FILE, or make one with lethectl init");
     return {};
+}
+
+std::expected<void, admin::Failure> become_owner_of(const std::filesystem::path& data) {
+    struct stat info {};
+    if (geteuid() != 0 || stat(data.c_str(), &info) != 0 || info.st_uid == 0) return {};
+    if (setgroups(1, &info.st_gid) == 0 && setgid(info.st_gid) == 0 && setuid(info.st_uid) == 0) return {};
+    return system_failure("this process cannot become the owner of " + data.string() + " (" +
+                          std::strerror(errno) + "); run it as that user");
 }
 
 Performed perform(const admin::Config& config, std::optional<int> passphrase_fd, admin::Request request) {

@@ -205,6 +205,8 @@ class Account(LethectlCase):
                     os.chown(path, nobody.pw_uid, nobody.pw_gid)
         self.add()
         self.assertEqual(self.ctl("sweep").code, 0)
+        key = self.ctl("ledger", "key")
+        self.assertEqual((key.code, len(key.out)), (0, 65), key)
         for folder, folders, names in os.walk(self.dir):
             for name in folders + names:
                 self.assertEqual(os.stat(os.path.join(folder, name)).st_uid, nobody.pw_uid, name)
