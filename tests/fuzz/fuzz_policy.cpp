@@ -137,9 +137,10 @@ std::string made_from(std::string_view& bytes) {
 /// One policy after the other is offered to one standing: nothing becomes looser before its notice, and what
 /// is stored comes back.
 void try_course(std::string_view bytes) {
+    if (bytes.empty()) return;
+    const Time step = Time{86'400'000'000} * (static_cast<unsigned char>(bytes.back()) % 4);
     std::optional<PolicyStanding> standing;
-    for (Time at = now; !bytes.empty();
-         at += Time{86'400'000'000} * (static_cast<unsigned char>(bytes.back()) % 4)) {
+    for (Time at = now; !bytes.empty(); at += step) {
         const auto text = made_from(bytes);
         try_text(text);
         auto file = parse_policy(text, "policy.toml");

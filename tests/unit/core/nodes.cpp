@@ -33,7 +33,7 @@ TEST_SUITE("core/nodes") {
         CHECK(encode(read->first, read->second) == bytes);
         for (std::size_t size = 0; size < bytes.size(); ++size) CHECK_FALSE(decode_node(ByteView(bytes).first(size)));
         auto longer = bytes;
-        longer.push_back(0);
+        longer.resize(bytes.size() + 1);
         CHECK_FALSE(decode_node(longer));
         for (std::size_t at = 0; at < bytes.size(); ++at)
             for (const std::uint8_t value : {0, 4, 255}) {
