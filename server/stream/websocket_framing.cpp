@@ -22,15 +22,14 @@ using xml::ReadError;
 // No peer knows the prefix.
 constexpr std::string_view reader_header = "<lethe-framing:stream xmlns:lethe-framing='http://etherx.jabber.org/streams' version='1.0'>";
 
-/// With the namespace that the stream header would have declared, if this is one of the elements that rely on it.
+/// With the namespace that the stream header would have declared, if this is one of the elements that rely on it. An element's own declaration comes
+/// first (xml/serialize.cpp); further on the same letters may be what somebody put into an attribute's value.
 void append_message(std::string& out, std::string_view element) {
-    const std::string_view start = element.substr(0, element.find('>'));
-    const bool prefixed = start.starts_with("<stream:");
-    const std::string_view declaration = prefixed                                    ? " xmlns:stream='http://etherx.jabber.org/streams'"
-                                         : start.find(" xmlns='") == start.npos ? " xmlns='jabber:client'"
-                                                                                     : "";
+    const std::size_t name_end = std::min(element.find_first_of(" />", 1), element.size());
+    const std::string_view declaration = element.starts_with("<stream:")                     ? " xmlns:stream='http://etherx.jabber.org/streams'"
+                                         : element.substr(name_end).starts_with(" xmlns='") ? ""
+                                                                                              : " xmlns='jabber:client'";
     if (declaration.empty()) return websocket::append_text(out, element);
-    const std::size_t name_end = std::min(start.find_first_of(" /", 1), start.size());
     std::string text;
     text.reserve(element.size() + declaration.size());
     text.append(element.substr(0, name_end)).append(declaration).append(element.substr(name_end));

@@ -96,6 +96,8 @@ TEST_SUITE("stream/websocket_framing") {
         CHECK(side.pack({"<message to='a'/>"}) == unmasked("<message xmlns='jabber:client' to='a'/>"));
         CHECK(side.pack({"<presence/>"}) == unmasked("<presence xmlns='jabber:client'/>"));
         CHECK(side.pack({"<iq id=' xmlns=&apos;u&apos;'><q xmlns='u'/></iq>"}) == unmasked("<iq xmlns='jabber:client' id=' xmlns=&apos;u&apos;'><q xmlns='u'/></iq>"));
+        for (const std::string value : {" xmlns=", "a xmlns=", "&gt; xmlns="})  // the quotes around it make a declaration of it
+            CHECK(side.pack({"<message id='" + value + "' to='a'/>"}) == unmasked("<message xmlns='jabber:client' id='" + value + "' to='a'/>"));
         CHECK(side.pack({"<r xmlns='urn:xmpp:sm:3'/>"}) == unmasked("<r xmlns='urn:xmpp:sm:3'/>"));
         CHECK(side.pack({"<stream:error><reset xmlns='u'/></stream:error>"}) == unmasked("<stream:error xmlns:stream='http://etherx.jabber.org/streams'><reset xmlns='u'/></stream:error>"));
         CHECK(side.pack({"<presence/>", side.framing->close()}) == unmasked("<presence xmlns='jabber:client'/>") + unmasked(close_text));
