@@ -43,9 +43,9 @@ std::optional<std::string_view> behind_authority(std::string_view text) {
     http_parser_url_init(&url);
     if (http_parser_parse_url(text.data(), text.size(), 0, &url) != 0) return std::nullopt;
     if ((url.field_set & (1u << UF_USERINFO)) != 0 || (url.field_set & (1u << UF_HOST)) == 0) return std::nullopt;
-    const auto& last = url.field_data[(url.field_set & (1u << UF_PORT)) != 0 ? UF_PORT : UF_HOST];
-    const std::size_t end = text.find('/', std::size_t{last.off} + last.len);
-    return end == std::string_view::npos ? std::optional<std::string_view>() : text.substr(end);
+    // "http://host?/path" has no path, and a query that looks like one.
+    if ((url.field_set & (1u << UF_PATH)) == 0) return std::nullopt;
+    return text.substr(url.field_data[UF_PATH].off);
 }
 
 }  // namespace
