@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 #include "crypto/codec.h"
 #include "crypto/place.h"
 
@@ -61,7 +63,8 @@ std::string ArchiveIdKeys::encode(const ArchivePlace& where) const {
 }
 
 std::optional<ArchivePlace> ArchiveIdKeys::decode(std::string_view text) const {
-    if (text.size() != archive_id_text) return std::nullopt;
+    // libsodium takes octets above 127 for letters.
+    if (text.size() != archive_id_text || std::ranges::any_of(text, [](char c) { return (c & 0x80) != 0; })) return std::nullopt;
     std::array<std::uint8_t, id_bytes> id;
     std::size_t decoded = 0;
     if (sodium_base642bin(id.data(), id.size(), text.data(), text.size(), nullptr, &decoded, nullptr,

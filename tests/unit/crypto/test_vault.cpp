@@ -191,15 +191,14 @@ TEST_SUITE("crypto/archive_id") {
     TEST_CASE("an id that was not given out names no place") {
         const Known known;
         const std::string good = known.vault.archive_id({known.first, 1'700'000'000'123'456});
-        SUBCASE("any other character at any position") {
-            constexpr std::string_view alphabet =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/= \n";
-            for (std::size_t i = 0; i < good.size(); ++i)
-                for (char c : alphabet) {
-                    if (c == good[i]) continue;
-                    std::string bad = good;
-                    bad[i] = c;
-                    CHECK(!known.vault.place_of(bad));
+        SUBCASE("any other octet at any position, of an id with a '_': libsodium reads whatever is above 127 as one") {
+            std::string with_underscore;
+            for (std::int64_t time = 0; with_underscore.find('_') == std::string::npos; ++time) with_underscore = known.vault.archive_id({known.first, time});
+            for (std::size_t i = 0; i < with_underscore.size(); ++i)
+                for (int octet = 0; octet < 256; ++octet) {
+                    std::string bad = with_underscore;
+                    bad[i] = static_cast<char>(octet);
+                    if (bad != with_underscore) CHECK(!known.vault.place_of(bad));
                 }
         }
         SUBCASE("a character more or less") {
