@@ -15,6 +15,7 @@ void LiveControl::account_changing(const xmpp::BareJid& account, admin::Change c
         leaving_.emplace(account, open);
     }
     core_.end_sessions(account, xmpp::StreamCondition::not_authorized, "The operator changed this account.");
+    core_.uploads.forget(account);
 }
 
 void LiveControl::account_unchanged(const xmpp::BareJid& account, admin::Change change) {

@@ -48,4 +48,9 @@ const Uploads::Slot* Uploads::find(const std::string& put, Clock::time_point now
 
 Uploads::Slot Uploads::take(const std::string& put) { return take(slots_.find(put)); }
 
+void Uploads::forget(const xmpp::BareJid& account) {
+    if (used_.erase(account) == 0) return;
+    std::erase_if(slots_, [&](const auto& entry) { return entry.second.account == account; });
+}
+
 }  // namespace lethe::core

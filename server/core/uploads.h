@@ -51,6 +51,8 @@ public:
     const Slot* find(const std::string& put, Clock::time_point now);
     /// Precondition: find() has just found it.
     Slot take(const std::string& put);
+    /// Of an account that is gone or may not log in: its slots, and what it used of the day. A file on its way goes on.
+    void forget(const xmpp::BareJid& account);
 
     const std::shared_ptr<std::size_t> coming_in = std::make_shared<std::size_t>(0);  ///< files that are being put now; whoever puts one may outlive this
 

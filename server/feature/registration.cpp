@@ -106,6 +106,7 @@ void erase_own_account(core::Request& request, std::function<void(xml::Element)>
             core.env.log.write(retention::Event::account_erased, {retention::Account{jid}});
             responder.result(fill);
             core.logs.forget(jid);
+            core.uploads.forget(jid);
             core.end_sessions(jid, xmpp::StreamCondition::not_authorized, "The account was erased.");
         });
 }

@@ -175,6 +175,16 @@ class Upload(UploadCase):
         other = self.session(self.account())
         self.assertEqual("result", self.ask(1, client=other).type)
 
+    def test_who_may_not_log_in_puts_no_file_with_a_slot_from_before(self):
+        by_operator = {command: self.account() for command in ("suspend", "reset", "erase")}
+        slots = {command: self.slot(1, client=self.session(account))[0] for command, account in by_operator.items()}
+        for command, account in by_operator.items():
+            self.server.ctl("account", command, account.jid, *(("--password-stdin",) if command == "reset" else ()), stdin="another password\n")
+            self.assertEqual(403, self.put(slots[command], b"x").status, command)
+        put = self.slot(1)[0]
+        self.romeo.asks_ok("<iq type='set'><query xmlns='jabber:iq:register'><remove/></query></iq>")
+        self.assertEqual(403, self.put(put, b"x").status)
+
     def test_an_interrupted_upload_leaves_nothing(self):
         body = os.urandom(16 * CHUNK)
         put, get = self.slot(len(body))

@@ -69,6 +69,20 @@ TEST_SUITE("core/uploads") {
         put_of(uploads, romeo, 1, start + Uploads::slot_time);
     }
 
+    TEST_CASE("an account that is gone has no slot, and the next one of its name begins anew") {
+        Uploads uploads;
+        std::vector<std::string> gone;
+        for (std::size_t i = 0; i < Uploads::most_slots_per_account; ++i) gone.push_back(put_of(uploads, romeo, 1, start));
+        const auto kept = put_of(uploads, juliet, 1, start);
+        uploads.forget(romeo);
+        for (const auto& put : gone) CHECK(uploads.find(put, start) == nullptr);
+        CHECK(uploads.find(kept, start) != nullptr);
+        put_of(uploads, romeo, 100 * kib, start);
+        put_of(uploads, romeo, 100 * kib, start);
+        // The old ones' time comes, and takes away no new one's.
+        put_of(uploads, juliet, 1, start + Uploads::slot_time);
+    }
+
     TEST_CASE("a small file counts as what it takes at least; a quota below that is for one of them") {
         Uploads uploads;
         const Uploads::Limits two{.max_size = 100, .quota_per_day = 2 * Uploads::least_charge}, less{.max_size = 100, .quota_per_day = 100};
