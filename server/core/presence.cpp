@@ -389,7 +389,7 @@ void apply_waiting_subscription(Core& core, Account& account, const crypto::LogE
 }
 
 void resend_old_requests(Core& core, Account& account) {
-    const auto& keep = core.env.buckets.keep(crypto::ClassId::letterbox);
+    const auto& keep = core.env.buckets.keep(crypto::ClassId::subscriptions);
     const auto now = core.env.clock.now();
     std::vector<xmpp::BareJid> old;
     for (const auto& [contact, item] : account.roster.items())

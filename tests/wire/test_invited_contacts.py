@@ -184,6 +184,28 @@ class Bounded(WireCase):
         self.session(self.account()).asks_ok(command)
 
 
+class NothingWaits(WireCase):
+    """Where the policy keeps nothing for an inviter who is away, an ordinary request comes as soon as both are there."""
+    policy = {"accounts": {"registration": "invite"}, "subscriptions": {"keep": "0"}}
+    invitation, stranger, registers = Invited.invitation, Invited.stranger, Invited.registers
+
+    def test_the_inviter_is_asked_when_both_are_there(self):
+        account = self.account()
+        romeo = self.session(account)
+        token = self.invitation(romeo)
+        romeo.leaves()
+        juliet = self.registers(token)
+        self.session(juliet).leaves()
+        romeo = self.online(account)
+        self.assertEqual({}, self.roster(romeo))
+        guest = self.online(juliet)
+        self.assertEqual([juliet.jid], [s.get("from") for s in romeo.collect() if s.type == "subscribe"])
+        romeo.sends(f"<presence type='subscribed' to='{juliet.jid}'/><presence type='subscribe' to='{juliet.jid}'/>")
+        self.settle(romeo, guest)
+        self.assertEqual(("both", None), self.roster(guest)[account.jid][:2])
+        self.assertEqual(("both", None), self.roster(romeo)[juliet.jid][:2])
+
+
 class None_(WireCase):
     def test_where_the_operator_makes_the_accounts_there_are_none(self):
         client = self.session(self.account())

@@ -366,5 +366,24 @@ class PreApproval(SubscriptionCase):
         self.assertEqual(1, len([s for s in you.collect() if s.type == "subscribe"]))
 
 
+class NothingWaits(WireCase):
+    """A request is sent again at login once the other side may have kept it no longer; here that is at once."""
+    policy = {"subscriptions": {"keep": "0"}, "letterbox": {"keep": "14d"}}
+
+    def test_a_request_to_somebody_away_comes_when_both_are_there(self):
+        here, away = self.accounts(2)
+        juliet = self.online(here)
+        juliet.sends(f"<presence type='subscribe' to='{away.jid}'/>")
+        juliet.leaves()
+        romeo = self.online(away)
+        self.assertEqual([], romeo.at_login)
+        juliet = self.online(here)
+        asked = [s for s in romeo.collect() if s.type == "subscribe"]
+        self.assertEqual([here.jid], [s.get("from") for s in asked])
+        romeo.sends(f"<presence type='subscribed' to='{here.jid}'/>")
+        self.settle(romeo, juliet)
+        self.assertEqual(("to", None), self.roster(juliet)[away.jid][:2])
+
+
 if __name__ == "__main__":
     main()
