@@ -32,7 +32,7 @@ xmpp::StanzaError refused(const core::Uploads::Refused& refused, const core::Cor
         return {.condition = Condition::not_acceptable, .text = "A file may have at most " + std::to_string(policy.uploads_max_size) + " bytes",
                 .specific = {.name = "file-too-large", .ns = std::string(ns::http_upload), .child = "max-file-size", .child_text = std::to_string(policy.uploads_max_size)}};
     return {.condition = Condition::resource_constraint,
-            .text = refused == Refusal::quota ? "Files of at most " + std::to_string(policy.uploads_quota_per_day) + " bytes can be sent in a day" : "Too many files wait to be sent",
+            .text = refused == Refusal::quota ? "Files of at most " + std::to_string(policy.uploads_quota_per_day) + " bytes can be sent in a day; try again later" : "Too many files wait to be sent; try again in five minutes",
             .type = xmpp::ErrorType::wait,
             .specific = {.name = "retry", .ns = std::string(ns::http_upload),
                          .stamp = xmpp::format_datetime(core.env.clock.now() + std::chrono::ceil<std::chrono::microseconds>(refused.retry_in).count())}};
@@ -43,8 +43,13 @@ void slot(core::Request& request) {
     if (!offers_uploads(core)) return request.responder.error({Condition::service_unavailable});
     const auto name = request.payload.attr("filename"), type = request.payload.attr("content-type");
     const auto size = number(request.payload.attr("size"));
-    if (!size || *size == 0 || name.empty() || name.size() > longest_name) return request.responder.error({Condition::bad_request, "A file has a name and a size"});
-    if (!type.empty() && !is_media_type(type)) return request.responder.error({Condition::bad_request, "The content-type is none"});
+    const auto refuse = [&](std::string text) { request.responder.error({Condition::bad_request, std::move(text)}); };
+    if (!size) return refuse("The size is not a number of bytes");
+    if (*size == 0) return refuse("An empty file cannot be sent");
+    if (name.empty()) return refuse("The file has no name; give it one");
+    if (name.size() > longest_name) return refuse("The file's name has more than " + std::to_string(longest_name) + " bytes; send it under a shorter one");
+    if (!type.empty() && !is_media_type(type))
+        return refuse("The content-type is not one that can be sent back (\"image/png\", at most " + std::to_string(longest_type) + " bytes); leave it out if there is none");
     const auto& policy = core.env.policy;
     const auto tokens = core.uploads.issue(request.session->jid().bare(), *size, std::string(type), {policy.uploads_max_size, policy.uploads_quota_per_day},
                                            core::Uploads::Clock::now());

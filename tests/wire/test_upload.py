@@ -159,8 +159,12 @@ class Upload(UploadCase):
             self.assertEqual(get, urllib.parse.urlsplit(get).path)
 
     def test_requests_that_make_no_sense_are_refused(self):
-        for size, name, kind in (("0", "a", None), ("-1", "a", None), ("x", "a", None), ("", "a", None), ("1", "", None), ("1", "a" * 300, None), ("1", "a", "nonsense"), ("1", "a", "a/b\u00e4")):
-            self.assert_error(self.ask(size, name, kind), "bad-request")
+        for size, name, kind, why in (("0", "a", None, "empty file"), ("-1", "a", None, "size is not"), ("x", "a", None, "size is not"), ("", "a", None, "size is not"),
+                                      ("1", "", None, "no name"), ("1", "a" * 256, None, "shorter"), ("1", "a", "nonsense", "content-type"), ("1", "a", "a/b\u00e4", "content-type")):
+            refused = self.ask(size, name, kind)
+            self.assert_error(refused, "bad-request")
+            self.assertIn(why, refused.child("error").findtext("{urn:ietf:params:xml:ns:xmpp-stanzas}text"))
+        self.assertEqual("result", self.ask("1", "a" * 255).type)
         too_large = self.ask((4 << 20) + 1)
         self.assert_error(too_large, "not-acceptable", "modify")
         self.assertEqual(str(4 << 20), too_large.child("error").findtext(f"{{{NS}}}file-too-large/{{{NS}}}max-file-size"))

@@ -122,6 +122,12 @@ class Slow(_UploadCase):
         until(over, "the server to lose its patience")
         self.assertEqual([404, 403], [self.get(get).status, self.put(put, bytes(2 * CHUNK)).status])
 
+    def test_a_body_that_stops_in_the_middle_is_not_waited_for(self):
+        put, get = self.slot(4 * CHUNK)
+        web = self.web().send(f"PUT {put} HTTP/1.1\r\nHost: a\r\nContent-Length: {4 * CHUNK}\r\n\r\n".encode() + bytes(2 * CHUNK + 10))
+        self.assertTrue(web.ended())
+        self.assertEqual([404, 403], [self.get(get).status, self.put(put, bytes(4 * CHUNK)).status])
+
     def test_who_reads_nothing_is_left(self):
         def sent():
             put, get = self.slot(4 << 20)
