@@ -16,6 +16,7 @@ std::int64_t steady_now() {
 }
 
 std::unexpected<NotMade> no(Why why, std::string text) { return std::unexpected(NotMade{why, std::move(text)}); }
+std::unexpected<NotMade> used_up() { return no(Why::used_up, "The invitation was used up meanwhile."); }
 std::unexpected<NotMade> taken() { return no(Why::taken, "This name is taken; choose another one."); }
 
 using Prepared = std::expected<admin::PreparedCredentials, admin::Failure>;
@@ -103,13 +104,15 @@ asio::awaitable<std::expected<void, NotMade>> make_account(core::Core& core, Reg
         co_await std::move(entering);
         turn.emplace(core.invitation_uses);
         *found = core.env.invitations.find(account->invitation, admin::Invitations::When::begun);
-        if (!*found) co_return no(Why::used_up, "The invitation was used up meanwhile.");
+        if (!*found) co_return used_up();
     }
     auto adding = add(core, account->account, prepared, found);
     const auto outcome = co_await std::move(adding);
     if (!admin::happened(*outcome)) {
         if (outcome->error().status == admin::Status::system) co_return no(Why::failed, "The account could not be stored. Try again later.");
         if (exists(core, account->account)) co_return taken();
+        // By somebody who has an account (XEP-0379): that takes no turn.
+        if (*found && !core.env.invitations.find(account->invitation, admin::Invitations::When::begun)) co_return used_up();
         co_return no(Why::full, "This server takes no more accounts.");
     }
     core.logs.forget(account->account);

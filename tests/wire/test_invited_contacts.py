@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who uses a user's invitation is that user's contact: the ad-hoc command (XEP-0401), new accounts (XEP-0445) and those that exist (XEP-0379)."""
 import itertools
+import pathlib
 import re
+import subprocess
 
 from lethe_test import Account, WireCase, main
+from lethe_test.client import LIMIT
 from lethe_test.server import PASSWORD
 from lethe_test.waiting import until
 
@@ -182,6 +185,35 @@ class Bounded(WireCase):
         client.asks_ok(command)
         self.assert_error(client.asks(command), "resource-constraint", "wait")
         self.session(self.account()).asks_ok(command)
+
+
+class TwoWays(WireCase):
+    """One invitation, wanted at once by somebody who makes an account and by somebody who has one, on a disk that takes its time."""
+    policy = {"accounts": {"registration": "invite"}}
+    invitation, stranger, subscribes, assert_mutual = Invited.invitation, Invited.stranger, Invited.subscribes, Invited.assert_mutual
+
+    def slow_disk(self):
+        """Where strace may attach, until the end of the test; elsewhere the two seldom meet, and what is asked of them holds all the same."""
+        tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(self.server.pid), "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=300000"],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait, LIMIT)
+        self.addCleanup(tracer.terminate)
+        status = pathlib.Path(f"/proc/{self.server.pid}/status")
+        until(lambda: tracer.poll() is not None or "TracerPid:\t0" not in status.read_text(), "strace attaching")
+
+    def test_one_of_them_gets_it_and_the_other_is_told_so(self):
+        inviter, other = self.accounts(2)
+        romeo, juliet, client = self.online(inviter), self.online(other), self.stranger()
+        token = self.invitation(romeo)
+        client.asks_ok(f"<iq type='set'><preauth xmlns='urn:xmpp:pars:0' token='{token}'/></iq>")
+        self.slow_disk()
+        client.send_bytes(f"<iq type='set' id='r'><query xmlns='{REGISTER}'><username>slow</username><password>{PASSWORD}</password></query></iq>")
+        self.subscribes(juliet, romeo, token)
+        answer = client.next()
+        if answer.type == "error":
+            self.assert_error(answer, "item-not-found")
+            self.assert_mutual(juliet, romeo)
+        self.assert_error(self.stranger().asks(f"<iq type='set'><preauth xmlns='urn:xmpp:pars:0' token='{token}'/></iq>"), "item-not-found")
 
 
 class NothingWaits(WireCase):
