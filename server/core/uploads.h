@@ -54,7 +54,8 @@ public:
     /// Of an account that is gone or may not log in: its slots, and what it used of the day. A file on its way goes on.
     void forget(const xmpp::BareJid& account);
 
-    const std::shared_ptr<std::size_t> coming_in = std::make_shared<std::size_t>(0);  ///< files that are being put now; whoever puts one may outlive this
+    /// Files that are being put, and fetched, now; whoever does may outlive this.
+    const std::shared_ptr<std::size_t> coming_in = std::make_shared<std::size_t>(0), going_out = std::make_shared<std::size_t>(0);
 
 private:
     struct Used {

@@ -4,7 +4,8 @@
 // The data's way in: a chunk of 64 KiB is read from the connection, sealed, and written with others; only when they are on stable storage is the
 //   next one read, so a file of any size costs a mebibyte of memory, or a quarter of one where many come in. The header comes last, in the write of the
 //   last chunks: before that nobody finds anything. Whatever ends it early takes back what was written, and after a crash the next start does.
-// The way out: the token finds the header (on the pool), and four chunks at a time are read and opened there, when those before have left.
+// The way out: the token finds the header (on the pool), and four chunks at a time, or one where many go out, are read and opened there, when those before
+//   have left.
 // Neither token, name nor address is logged, and the name is not stored at all.
 #include <algorithm>
 
@@ -23,7 +24,7 @@ using crypto::UploadHeader;
 using crypto::UploadKey;
 
 constexpr std::uint32_t most_chunks_at_once = 16, fewest_chunks_at_once = 4, chunks_of_all = 256;
-constexpr std::size_t chunks_in_a_piece = 4;
+constexpr std::size_t most_chunks_in_a_piece = 4, chunks_in_all_pieces = 64;
 
 /// Each write waits for the disk twice, so few large ones are better, as long as memory is not short.
 std::uint32_t chunks_at_once(const core::Uploads& uploads) {
@@ -57,6 +58,11 @@ Response preflight(std::string_view methods) {
                             {"Access-Control-Allow-Headers", "Content-Type, Range, If-Range, If-Match, If-None-Match"},
                             {"Access-Control-Max-Age", "7200"}}};
     return with_cors(std::move(out));
+}
+
+/// Whoever does not read keeps a piece in memory until the connection is cut.
+std::size_t chunks_in_a_piece(const core::Uploads& uploads) {
+    return std::clamp<std::size_t>(chunks_in_all_pieces / *uploads.going_out, 1, most_chunks_in_a_piece);
 }
 
 asio::awaitable<store::Result> commit(core::Core* core, std::shared_ptr<store::Batch> batch) {
@@ -159,12 +165,20 @@ struct Outgoing {
     std::uint64_t at = 0, left = 0;
 };
 
-std::optional<std::string> read_piece(const store::Store& store, const Outgoing& file) {
+/// Counts it as one of them. Core thread, from its first to its last moment.
+struct GoingOut {
+    std::shared_ptr<std::size_t> all;
+    explicit GoingOut(std::shared_ptr<std::size_t> count) : all(std::move(count)) { ++*all; }
+    GoingOut(const GoingOut&) = delete;
+    ~GoingOut() { --*all; }
+};
+
+std::optional<std::string> read_piece(const store::Store& store, const Outgoing& file, std::size_t most_chunks) {
     const auto index = static_cast<std::uint32_t>(file.at / crypto::upload_chunk_bytes);
     const auto place = crypto::upload_place(ClassId::uploads, file.found.place.bucket.number, index);
     auto from = static_cast<std::size_t>(file.at % crypto::upload_chunk_bytes);
     const std::uint64_t wanted = (from + file.left + crypto::upload_chunk_bytes - 1) / crypto::upload_chunk_bytes;
-    const auto rows = store.entries(file.found.place.bucket, file.found.row, place.segment, place.index, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, chunks_in_a_piece)));
+    const auto rows = store.entries(file.found.place.bucket, file.found.row, place.segment, place.index, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most_chunks)));
     if (!rows) return std::nullopt;
     std::string out;
     out.reserve(rows->size() * crypto::upload_chunk_bytes);
@@ -183,7 +197,7 @@ bool served(const core::Core& core, const admin::FoundUpload& found) {
 
 asio::awaitable<std::optional<std::string>> next_piece(core::Core* core, std::shared_ptr<Outgoing> file) {
     if (!served(*core, file->found)) co_return std::nullopt;  // its time came on the way
-    std::function<std::optional<std::string>()> job = [store = &core->env.store, file] { return read_piece(*store, *file); };
+    std::function<std::optional<std::string>()> job = [store = &core->env.store, file, most = chunks_in_a_piece(core->uploads)] { return read_piece(*store, *file, most); };
     auto reading = core::on_pool(core->env.io, core->env.pool, std::move(job));
     std::optional<std::string> piece = co_await std::move(reading);
     if (piece) {
@@ -264,7 +278,7 @@ asio::awaitable<Response> get(core::Core* core, Exchange exchange) {
     }
     file->at = range.first;
     file->left = out.length = range.length;
-    out.pieces = [core, file] { return next_piece(core, file); };
+    out.pieces = [core, file, counted = std::make_shared<const GoingOut>(core->uploads.going_out)] { return next_piece(core, file); };
     co_return out;
 }
 

@@ -4,9 +4,11 @@
 import datetime
 import os
 import pathlib
+import socket
 import urllib.parse
 
 from lethe_test import main
+from lethe_test.client import LIMIT
 from lethe_test.http import HttpCase
 from lethe_test.waiting import until
 
@@ -220,6 +222,7 @@ class Expiry(UploadCase):
 
 class Large(UploadCase):
     policy = {"uploads": {"keep": "7d", "max_size": 64 << 20, "quota_per_day": 1 << 30}}
+    config = {"limits": {"stall_seconds": 600}}
 
     def most_memory(self):
         """KiB that lethed has held at a time; None with AddressSanitizer, which keeps what is freed."""
@@ -254,6 +257,27 @@ class Large(UploadCase):
             self.assertEqual(len(body), self.fetch(get, body, tls))
         if before:
             self.assertLess(self.most_memory() - before, 16 << 10)
+
+
+    def test_many_who_fetch_and_do_not_read_cost_little_memory(self):
+        get = self.send(os.urandom(4 << 20))
+        before = self.most_memory()
+        stalled = []
+        for _ in range(400):
+            stalled.append(socket.socket())
+            self.addCleanup(stalled[-1].close)
+            stalled[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled[-1].settimeout(LIMIT)
+            stalled[-1].connect(self.plain)
+            stalled[-1].sendall(f"GET {get} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 8)
+        for one in stalled:  # until some of the file has come, so that a piece of it is under way
+            got = b""
+            while not got.partition(b"\r\n\r\n")[2]:
+                more = one.recv(256)
+                self.assertTrue(more)
+                got += more
+        if before:
+            self.assertLess(self.most_memory() - before, 60 << 10)
 
 
 class Behind(UploadCase):
