@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string>
+#include <string_view>
 
 #include "server/admin/qr_code.h"
 #include "tools/lethectl/commands.h"
@@ -15,6 +17,12 @@ const std::string* text_of(const admin::Facts& facts, std::string_view name) {
     for (const auto& [key, value] : facts)
         if (key == name) return std::get_if<std::string>(&value);
     return nullptr;
+}
+
+/// Without the millionths, of which an invitation's end has none.
+std::string to_the_second(std::string time) {
+    if (constexpr std::string_view none = ".000000Z"; time.ends_with(none)) time.replace(time.size() - none.size(), none.size(), "Z");
+    return time;
 }
 
 void show_code(const std::string& link) {
@@ -48,7 +56,7 @@ int invite(const Common& common, const InviteOptions& options) {
     result(*link);
     show_code(*link);
     const unsigned uses = options.uses.value_or(1);
-    message("good for " + (uses == 1 ? std::string("one account") : std::to_string(uses) + " accounts") + " until " + *until +
+    message("good for " + (uses == 1 ? std::string("one account") : std::to_string(uses) + " accounts") + " until " + to_the_second(*until) +
             "; it is stored nowhere in a form that could be read back, so keep it");
     return 0;
 }

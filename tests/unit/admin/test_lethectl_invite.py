@@ -53,7 +53,7 @@ class Invite(LethectlCase):
         done = self.ctl("invite")
         self.assertEqual(0, done.code, done)
         self.assertRegex(done.out, f"^{LINK}\n$")
-        self.assertRegex(done.err, r"^lethectl: good for one account until \S+Z; it is stored nowhere [^\n]*\n$")
+        self.assertRegex(done.err, r"^lethectl: good for one account until [0-9T:-]+Z; it is stored nowhere [^\n]*\n$")
         self.assertNotEqual(done.out, self.ctl("invite").out)
 
     def test_days_uses_and_json(self):
