@@ -169,6 +169,7 @@ void tell(const Plan& plan, const SelfSigned& certificate, bool passphrase, cons
         " in its place when you have one");
     message(
         "keep a copy of the node key apart from copies of the data: without it nothing stored can be opened");
+    message("finish " + plan.policy.string() + " before the server's first start: from then on it is a promise, and what is looser waits for its notice");
     if (passphrase)
         message("the node key is of no use without its passphrase, and neither is anything stored: keep that too");
     message("next: lethectl --config " + plan.config.string() + " account add NAME@" + plan.domain);

@@ -54,6 +54,7 @@ class Init(LethectlCase):
             self.assertEqual(mode(path), 0o700, path)
         self.assertEqual(os.path.getsize(os.path.join(self.config_dir, "node.key")), 32)
         self.assertIn("self-signed", done.err)
+        self.assertIn(f"finish {os.path.join(self.config_dir, 'policy.toml')} before the server's first start", done.err)
         self.assertIn("account add NAME@chat.example", done.err)
         self.assertEqual(self.count(), 0)
 
