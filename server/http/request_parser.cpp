@@ -20,6 +20,11 @@ bool is_token(std::string_view text) {
 
 bool only(std::string_view text, std::string_view allowed) { return text.find_first_not_of(allowed) == text.npos; }
 
+/// Codings and expectations are words in letters of any case (RFC 9112 section 7, RFC 9110 section 10.1.1). `word` is in lower case.
+bool same_word(std::string_view text, std::string_view word) {
+    return std::ranges::equal(text, word, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+}
+
 constexpr std::string_view digits = "0123456789";
 
 /// RFC 9110 section 7.2: uri-host [ ":" port ].
@@ -182,7 +187,7 @@ void RequestParser::judge() {
         for (std::size_t j = 0; j < i; ++j)
             if (is_single(request_.fields[i].name) && request_.fields[i].name == request_.fields[j].name) return refuse(400);
     if (request_.has("host") && !is_host(request_.field("host"))) return refuse(400);
-    if (request_.has("transfer-encoding")) return refuse(request_.has("content-length") ? 400 : request_.field("transfer-encoding") == "chunked" ? 411 : 501);
+    if (request_.has("transfer-encoding")) return refuse(request_.has("content-length") ? 400 : same_word(request_.field("transfer-encoding"), "chunked") ? 411 : 501);
     if (request_.has("content-length")) {
         const std::string text = request_.field("content-length");
         std::uint64_t length = 0;
@@ -191,7 +196,7 @@ void RequestParser::judge() {
         request_.content_length = length;
     }
     if (request_.has("expect")) {
-        if (request_.field("expect") != "100-continue") return refuse(417);
+        if (!same_word(request_.field("expect"), "100-continue")) return refuse(417);
         request_.expects_continue = true;
     }
     state_ = State::complete;

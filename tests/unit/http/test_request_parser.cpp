@@ -134,6 +134,8 @@ TEST_SUITE("http/request_parser") {
         CHECK(line("PATCH / HTTP/1.1") == 0);
         CHECK(with("Upgrade: websocket\r\nConnection: Upgrade\r\n") == 0);
         CHECK(with("Expect: 100-continue\r\n") == 0);
+        CHECK(with("Expect: 100-Continue\r\n") == 0);
+        CHECK(with("Transfer-Encoding: Chunked\r\n") == 411);
         CHECK(with("Expect: wonders\r\n") == 417);
     }
 
