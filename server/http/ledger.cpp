@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The ledger, for anybody who wants to hold the server to it.
 //
-// The data's way: the file is opened for each request and its length read once, cut to the last whole line (one may be in the making); the
-//   range asked for is read in pieces on the pool, so a ledger of years costs one piece of memory and no moment of the core thread.
+// The data's way: the file's length is read once for each request, cut to the last whole line (one may be in the making); the range asked for is read
+//   in pieces on the pool, so a ledger of years costs one piece of memory and no moment of the core thread. Each piece opens the file anew: who asks
+//   and does not read keeps no descriptor.
 // What was served once is served the same again, only longer: the file is only ever appended to.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,13 +18,12 @@ namespace {
 
 constexpr std::size_t piece_size = std::size_t{64} << 10;
 
-struct OpenLedger {
-    int fd = -1;
-    std::uint64_t size = 0;  ///< of its whole lines
-    OpenLedger() = default;
-    OpenLedger(const OpenLedger&) = delete;
-    OpenLedger& operator=(const OpenLedger&) = delete;
-    ~OpenLedger() {
+struct File {
+    int fd;
+    explicit File(const std::string& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
         if (fd >= 0) ::close(fd);
     }
 };
@@ -39,56 +39,59 @@ std::optional<std::string> read_at(int fd, std::uint64_t offset, std::size_t siz
     return out;
 }
 
-/// Null: it cannot be read.
-std::shared_ptr<OpenLedger> open_ledger(const std::string& path) {
-    auto out = std::make_shared<OpenLedger>();
-    out->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+/// Of its whole lines; nullopt: it cannot be read.
+std::optional<std::uint64_t> size_of(const std::string& path) {
+    const File file(path);
     struct stat status{};
-    if (out->fd < 0 || ::fstat(out->fd, &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
+    if (file.fd < 0 || ::fstat(file.fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     const auto size = static_cast<std::uint64_t>(status.st_size);
     const auto from = size - std::min<std::uint64_t>(size, piece_size);
-    const auto tail = read_at(out->fd, from, static_cast<std::size_t>(size - from));
-    if (!tail) return nullptr;
+    const auto tail = read_at(file.fd, from, static_cast<std::size_t>(size - from));
+    if (!tail) return std::nullopt;
     const std::size_t end = tail->rfind('\n');
-    out->size = end == tail->npos ? 0 : from + end + 1;
-    return out;
+    return end == tail->npos ? 0 : from + end + 1;
 }
 
-asio::awaitable<std::optional<std::string>> next_piece(core::Core* core, std::shared_ptr<OpenLedger> file, std::shared_ptr<Range> left) {
+std::optional<std::string> read_piece(const std::string& path, std::uint64_t offset, std::size_t size) {
+    const File file(path);
+    return file.fd < 0 ? std::nullopt : read_at(file.fd, offset, size);
+}
+
+asio::awaitable<std::optional<std::string>> next_piece(core::Core* core, std::shared_ptr<const std::string> path, std::shared_ptr<Range> left) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left->length, piece_size));
-    std::function<std::optional<std::string>()> job = [file, offset = left->first, size] { return read_at(file->fd, offset, size); };
+    std::function<std::optional<std::string>()> job = [path, offset = left->first, size] { return read_piece(*path, offset, size); };
     left->first += size;
     left->length -= size;
     auto reading = core::on_pool(core->env.io, core->env.pool, std::move(job));
     co_return co_await std::move(reading);
 }
 
-Response::Pieces pieces_of(core::Core* core, std::shared_ptr<OpenLedger> file, Range range) {
-    return [core, file = std::move(file), left = std::make_shared<Range>(range)] { return next_piece(core, file, left); };
+Response::Pieces pieces_of(core::Core* core, std::shared_ptr<const std::string> path, Range range) {
+    return [core, path = std::move(path), left = std::make_shared<Range>(range)] { return next_piece(core, path, left); };
 }
 
 asio::awaitable<Response> serve(core::Core* core, Exchange exchange) {
-    const std::string path = (core->env.config.data / retention::ledger_file).string();
-    std::function<std::shared_ptr<OpenLedger>()> job = [path] { return open_ledger(path); };
-    auto opening = core::on_pool(core->env.io, core->env.pool, std::move(job));
-    const std::shared_ptr<OpenLedger> file = co_await std::move(opening);
-    if (!file) co_return plain(503);
-    const std::string tag = "\"" + std::to_string(file->size) + '"';
+    const auto path = std::make_shared<const std::string>((core->env.config.data / retention::ledger_file).string());
+    std::function<std::optional<std::uint64_t>()> job = [path] { return size_of(*path); };
+    auto looking = core::on_pool(core->env.io, core->env.pool, std::move(job));
+    const std::optional<std::uint64_t> size = co_await std::move(looking);
+    if (!size) co_return plain(503);
+    const std::string tag = "\"" + std::to_string(*size) + '"';
     std::vector<Field> fields{{"Content-Type", "application/x-ndjson"}, {"Accept-Ranges", "bytes"}, {"ETag", tag}, {"Cache-Control", "no-cache"}};
     const Request& request = exchange.request;
     if (matches(request.field("if-none-match"), tag)) co_return Response{.status = 304, .fields = std::move(fields)};
-    Range range{.first = 0, .length = file->size};
+    Range range{.first = 0, .length = *size};
     auto verdict = RangeVerdict::whole;
     if (request.method == Method::get && (!request.has("if-range") || request.field("if-range") == tag))
-        verdict = parse_range(request.field("range"), file->size, range);
+        verdict = parse_range(request.field("range"), *size, range);
     if (verdict == RangeVerdict::unsatisfiable) {
         Response out = plain(416);
-        out.fields.push_back({"Content-Range", "bytes */" + std::to_string(file->size)});
+        out.fields.push_back({"Content-Range", "bytes */" + std::to_string(*size)});
         co_return out;
     }
     if (verdict == RangeVerdict::part)
-        fields.push_back({"Content-Range", "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + '/' + std::to_string(file->size)});
-    co_return Response{.status = verdict == RangeVerdict::part ? 206 : 200, .fields = std::move(fields), .pieces = pieces_of(core, file, range), .length = range.length};
+        fields.push_back({"Content-Range", "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + '/' + std::to_string(*size)});
+    co_return Response{.status = verdict == RangeVerdict::part ? 206 : 200, .fields = std::move(fields), .pieces = pieces_of(core, path, range), .length = range.length};
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is published over HTTP: the policy page in the languages it names, the file, and the ledger."""
 import html.parser
+import os
 import pathlib
+import socket
 import tempfile
 
 from lethe_test import main
+from lethe_test.client import LIMIT
 from lethe_test.http import HttpCase
 from lethe_test.waiting import until
 
@@ -125,6 +128,38 @@ class Published(HttpCase):
             finally:
                 ledger.truncate(end)
         self.assertTrue(before.endswith(b"\n"))
+
+
+class Unread(HttpCase):
+    config = {"limits": {"stall_seconds": 600}}
+
+    def open_ledgers(self):
+        path, descriptors = str(self.server.data / "ledger.jsonl"), []
+        for descriptor in pathlib.Path(f"/proc/{self.server.pid}/fd").iterdir():
+            try:
+                descriptors.append(os.readlink(descriptor))
+            except OSError:
+                pass  # closed meanwhile
+        return descriptors.count(path)
+
+    def test_who_asks_for_the_ledger_and_does_not_read_keeps_no_file_open(self):
+        before = self.open_ledgers()
+        with open(self.server.data / "ledger.jsonl", "ab") as ledger:
+            end = ledger.tell()
+            try:
+                ledger.write((b"x" * 99 + b"\n") * 160_000)
+                ledger.flush()
+                for _ in range(20):
+                    one = socket.socket()
+                    self.addCleanup(one.close)
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    one.settimeout(LIMIT)
+                    one.connect(self.plain)
+                    one.sendall(b"GET /policy/ledger HTTP/1.1\r\nHost: a\r\n\r\n")
+                    self.assertEqual(b"HTTP/1.1 200 OK", one.recv(15))
+                until(lambda: self.open_ledgers() == before, "no more open files than before")
+            finally:
+                ledger.truncate(end)
 
 
 class OneLanguage(HttpCase):
