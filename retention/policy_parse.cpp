@@ -266,9 +266,13 @@ void read_uploads(TomlSection section, Policy& policy) {
     };
     limit("max_size", policy.uploads_max_size);
     limit("quota_per_day", policy.uploads_quota_per_day);
+    const auto in_force = [&](std::string_view key, std::uint64_t value) {
+        return "uploads." + std::string(key) + " = " + std::to_string(value) + (section.has(key) ? "" : " (which holds where it is left out)");
+    };
     if (policy.uploads.stored() && policy.uploads_quota_per_day < policy.uploads_max_size)
         section.error(section.has("quota_per_day") ? "quota_per_day" : "max_size",
-                      "uploads.quota_per_day is less than uploads.max_size, so the largest file could never be sent; make it at least as large");
+                      in_force("quota_per_day", policy.uploads_quota_per_day) + " is less than " + in_force("max_size", policy.uploads_max_size) +
+                          ", so the largest file could never be sent; write a larger quota_per_day, or a smaller max_size");
 }
 
 void read_accounts(TomlSection section, Policy& policy) {
