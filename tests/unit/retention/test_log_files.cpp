@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <regex>
 #include <set>
 #include <vector>
 
@@ -84,9 +85,11 @@ TEST_SUITE("retention/log files") {
             const std::string text = everything(dir / "log");
             CHECK(std::ranges::count(text, '\n') == 5);
             CHECK(contents(dir / "stderr") == text);
+            // Sixteen random digits may spell one of the words.
+            const std::string words = std::regex_replace(text, std::regex("~[0-9a-f]{16}"), "~");
             for (const char* canary : {"canary", "203.0.113.77", "babe", "dead", "::77"}) {
                 CAPTURE(canary);
-                CHECK(text.find(canary) == std::string::npos);
+                CHECK(words.find(canary) == std::string::npos);
             }
         }
     }
