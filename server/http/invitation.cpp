@@ -58,8 +58,7 @@ int status_of(Why why) {
 /// The whole body, or what to answer in its place.
 asio::awaitable<std::expected<std::string, Response>> body_of(Exchange* exchange) {
     const auto& request = exchange->request;
-    const std::string type = request.field("content-type");
-    if (type.substr(0, type.find(';')) != "application/x-www-form-urlencoded") co_return std::unexpected(plain(415));
+    if (essence(request.field("content-type")) != "application/x-www-form-urlencoded") co_return std::unexpected(plain(415));
     if (!request.content_length) co_return std::unexpected(plain(411));
     if (*request.content_length > longest_form) co_return std::unexpected(plain(413));
     std::string body(static_cast<std::size_t>(*request.content_length), '\0');

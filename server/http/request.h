@@ -37,6 +37,8 @@ struct Target {
     std::string path, query;
 };
 std::optional<Target> parse_target(std::string_view text);
+/// Of a media type: "Text/HTML; charset=utf-8" is "text/html". Parameters may change on the way: browsers write charsets in a way of their own.
+std::string essence(std::string_view media_type);
 /// RFC 3986 section 2.1 undone; nothing if it is not well formed.
 std::optional<std::string> percent_decoded(std::string_view text);
 

@@ -78,13 +78,6 @@ asio::awaitable<store::Result> commit(core::Core* core, std::shared_ptr<store::B
     co_return *result;
 }
 
-/// "Text/HTML; charset=utf-8": "text/html". Parameters may change on the way: browsers write charsets in a way of their own.
-std::string essence(std::string_view type) {
-    std::string out(type.substr(0, type.find_first_of("; \t")));
-    std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-    return out;
-}
-
 /// One file on its way in.
 struct Incoming {
     core::Core& core;

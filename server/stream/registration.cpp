@@ -64,7 +64,8 @@ asio::awaitable<void> ClientStream::on_registration(xml::Document request) {
     const auto refuse = [&](const StanzaError& error) { push(xml::serialize(xmpp::error_reply(iq, error).root())); };
     const auto& policy = service_.core.env.policy;
     std::optional<StanzaError> error;
-    if (iq.has_attr("to") && iq.attr("to") != service_.core.domain.to_string()) error = {Condition::bad_request, "Accounts are made at the server."};
+    const auto to = xmpp::Jid::parse(iq.attr("to"));
+    if (iq.has_attr("to") && (!to || *to != service_.core.domain)) error = {Condition::bad_request, "Accounts are made at the server."};
     else if (policy.registration == "closed") error = {Condition::service_unavailable, "This server's operator makes the accounts."};
     else if (query.child("remove", ns::reg)) error = {Condition::registration_required, "Log in first."};
     else if (registered_) error = {Condition::not_acceptable, "An account was made on this connection already; log in."};

@@ -41,7 +41,7 @@ class Open(RegistrationCase):
         self.assertIsNone(client.features.child("register", FEATURE), "only inside TLS")
         client.starttls()
         self.assertIsNotNone(client.features.child("register", FEATURE))
-        form = client.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{REGISTER}'/></iq>").child("query", REGISTER)
+        form = client.asks_ok(f"<iq type='get' to='{self.server.domain.upper()}'><query xmlns='{REGISTER}'/></iq>").child("query", REGISTER)
         self.assertEqual(["instructions", "username", "password"], [c.tag.partition("}")[2] for c in form])
         client.account = self.registers(client)
         self.assertEqual("not-acceptable", client.asks(wish("second")).condition)

@@ -46,10 +46,18 @@ def loopback_address():
     return f"127.{64 + (pid >> 16) % 64}.{(pid >> 8) & 255}.{min(254, max(2, pid & 255))}"
 
 
+_given = set()
+
+
 def free_port(host):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """One that this process did not get before: until its server listens there, it is free to be found again."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            place = probe.getsockname()
+        if place not in _given:
+            _given.add(place)
+            return place[1]
 
 
 class StartFailed(AssertionError):

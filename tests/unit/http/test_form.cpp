@@ -31,6 +31,12 @@ TEST_SUITE("forms") {
         CHECK(value("a=1&", "a") == "=1");
     }
 
+    TEST_CASE("the essence of a media type has neither parameters nor case") {
+        CHECK(essence("Text/HTML; charset=utf-8") == "text/html");
+        CHECK(essence("application/X-www-form-urlencoded\t;a") == "application/x-www-form-urlencoded");
+        CHECK(essence("") == "");
+    }
+
     TEST_CASE("what is no form is refused") {
         for (const std::string body : {"a=%", "a=%4", "a=%zz", "%=1", "a=1&a=2", "a=1&%61=2", "a&a"}) {
             CAPTURE(body);
