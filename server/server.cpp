@@ -322,6 +322,8 @@ std::expected<std::unique_ptr<Server>, std::string> Server::open(const std::stri
     // The first sweep precedes the listeners, if the clock is to be believed already; what is overdue is not served in either case.
     impl->sweeper->first_sweep();
     impl->build_core();
+    // Whoever can connect already can count on the signals being obeyed; they wait for run().
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) impl->signals.add(signal);
     if (const auto fine = impl->open_network(); !fine) return std::unexpected(fine.error());
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -334,7 +336,6 @@ Server::~Server() {
 }
 
 void Server::run() {
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) impl_->signals.add(signal);
     impl_->wait_for_signals();
     impl_->sweeper->start();
     impl_->start_policy();
