@@ -84,8 +84,8 @@ void TreeBuilder::end() {
 
 Document TreeBuilder::take() {
     namespace_bytes_ = 0;
-    if (text_.capacity() > 4096)
-        text_ = WipingString();  // one long text must not cost its size for the session's life
+    // One long text must not cost its size for the session's life. An assignment would keep the room.
+    if (text_.capacity() > 4096) WipingString().swap(text_);
     return std::exchange(document_, Document());
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 std::string_view wanted;   // looked for in what is freed, while set
 std::size_t freed_with_it = 0;
+std::size_t held = 0;      // by C++, in bytes
 
 void look(const void* p) {
     if (!p || wanted.empty()) return;
@@ -29,12 +30,15 @@ void look(const void* p) {
 // All of this program's deallocations by C++ pass here, those of pugixml by its own door.
 void operator delete(void* p) noexcept {
     look(p);
+    held -= malloc_usable_size(p);
     std::free(p);
 }
 void operator delete(void* p, std::size_t) noexcept { operator delete(p); }
 void* operator new(std::size_t size) {
-    if (void* p = std::malloc(size)) return p;
-    throw std::bad_alloc();
+    void* const p = std::malloc(size);
+    if (!p) throw std::bad_alloc();
+    held += malloc_usable_size(p);
+    return p;
 }
 
 TEST_SUITE("xml/wiping") {
@@ -68,5 +72,16 @@ TEST_SUITE("xml/wiping") {
                 CHECK(freed_with_it == 0);
             }
         }
+    }
+
+    TEST_CASE("one long text costs nothing any more when its stanza was taken") {
+        Reader reader("jabber:client", Limits{}, {.stream_opened = [](const StreamHeader&) {}, .stanza = [](Document) {}, .stream_closed = [] {}});
+        REQUIRE(reader.feed("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>") == ReadError::none);
+        reader.release_memory();
+        const std::size_t before = held;
+        const std::string text(100'000, 'q');
+        for (const auto& piece : {std::string("<message><body>"), text, std::string("</body></message>")}) REQUIRE(reader.feed(piece) == ReadError::none);
+        reader.release_memory();
+        CHECK(held < before + text.capacity() + 16'384);
     }
 }
