@@ -22,7 +22,7 @@ bool RegistrationLimits::allows(const Network& network, std::int64_t now) const 
 }
 
 void RegistrationLimits::count(const Network& network, std::int64_t now) {
-    networks_.add(networks_.key({text_of(network)}), 1, now);
+    if (network != behind_proxy) networks_.add(networks_.key({text_of(network)}), 1, now);
     all_.add(all_.key({everybody}), 1, now);
 }
 

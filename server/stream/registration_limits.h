@@ -5,6 +5,8 @@
 // whole server. Both counts drain within an hour. So nobody fills the server quickly, and nobody asks quickly for the names of those who have
 // an account: the answer `conflict` cannot be avoided, but it can be had only so often.
 // Who was invited is bounded by the invitation; only the names that are taken count for him.
+// Behind a proxy or onion service on this machine all networks are one, so it has no bound of its own, as with logins (login_throttle.h): a few who
+// ask for names that are taken would keep everybody there from an account. The bound on all holds.
 // Times are microseconds of a steady clock. Thread: core.
 #pragma once
 #include <cstdint>

@@ -42,6 +42,11 @@ TEST_SUITE("stream/registration_limits") {
         CHECK_FALSE(limits.allows(network(9, 9, 9), 0));
         CHECK(limits.allows(network(9, 9, 9), 3 * minute));
     }
+    TEST_CASE("behind a proxy there is one bound, that of all") {
+        RegistrationLimits limits({.per_network = 2, .in_all = 30});
+        CHECK(made(limits, behind_proxy, 100, 0) == 30);
+        CHECK_FALSE(limits.allows(network(1, 1, 1), 0));
+    }
     TEST_CASE("bounds of nothing are no bounds") {
         RegistrationLimits limits({.per_network = 0, .in_all = 0});
         CHECK(made(limits, network(1, 1, 1), 1000, 0) == 1000);
