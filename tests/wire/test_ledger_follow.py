@@ -9,8 +9,10 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
 from lethe_test import main
+from lethe_test.client import LIMIT
 from lethe_test.http import HttpCase
 from lethe_test.server import LETHECTL
 from lethe_test.template import ready_server
@@ -28,13 +30,23 @@ class Forger(http.server.BaseHTTPRequestHandler):
             status = 206 if first < len(ledger) else 416
         self.send_response(self.server.status or status)
         body = b"" if status == 416 else ledger[first:]
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + (1 << 20 if self.server.dribbles else 0)))
         if status == 206:
             self.send_header("Content-Range", f"bytes {first}-{len(ledger) - 1}/{len(ledger)}")
         if self.server.status in (301, 302):
             self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(body)
+        while self.server.dribbles:
+            self.dribble()
+
+    def dribble(self):
+        """A byte now and then, as long as somebody listens."""
+        try:
+            self.wfile.write(b"x")
+        except OSError:
+            self.server.dribbles = False
+        time.sleep(0.05)
 
     def log_message(self, *_):
         pass
@@ -53,14 +65,14 @@ class Watching(HttpCase):
         return [str(LETHECTL), "ledger", "watch", url, "--copy", str(self.copy), *map(str, arguments)]
 
     def watch(self, *arguments, url=None, status=0):
-        done = subprocess.run(self.command(url or self.url, *arguments), capture_output=True, text=True, cwd=self.room)
+        done = subprocess.run(self.command(url or self.url, *arguments), capture_output=True, text=True, cwd=self.room, timeout=2 * LIMIT)
         self.assertEqual(status, done.returncode, done)
         return done.stdout + done.stderr
 
     def forger(self, ledger):
         forger = http.server.ThreadingHTTPServer((self.server.host, 0), Forger)
         forger.daemon_threads = True
-        forger.ledger, forger.asked, forger.status, forger.ranges = ledger, [], None, True
+        forger.ledger, forger.asked, forger.status, forger.ranges, forger.dribbles = ledger, [], None, True, False
         thread = threading.Thread(target=forger.serve_forever, daemon=True)
         thread.start()
         self.addCleanup(thread.join)
@@ -159,6 +171,11 @@ class Forged(Watching):
         self.assertIn("cannot be read: ", self.watch(url=gone, status=3))
         self.assertEqual(self.kept, {p.name: p.read_bytes() for p in self.room.iterdir()})
 
+    def test_it_dribbles(self):
+        self.fake.dribbles = True
+        self.assertIn("did not answer to the end in the time that --timeout gives it", self.watch("--timeout", "2s", url=self.forged, status=3))
+        self.assertEqual(self.kept, {p.name: p.read_bytes() for p in self.room.iterdir()})
+
     def test_what_was_seen_is_gone(self):
         self.copy.unlink()
         self.assertIn("is gone, which held what was seen", self.watch(url=self.forged, status=2))
@@ -200,13 +217,17 @@ class Refused(Watching):
                 ("https://chat.example", ("--proxy", "http://127.0.0.1:1"), "socks5h"),
                 (self.url, ("--every", "soon"), "--every takes a time"),
                 (self.url, ("--every", "0"), "--every takes a time"),
+                (self.url, ("--timeout", "soon"), "--timeout takes a time of at most a day"),
+                (self.url, ("--timeout", "unlimited"), "--timeout takes a time of at most a day"),
+                (self.url, ("--timeout", "25h"), "--timeout takes a time of at most a day"),
                 (self.url, ("--key", "12"), "64 hexadecimal digits")):
             with self.subTest(url, arguments=arguments):
                 said = self.watch(*arguments, url=url, status=2)
                 self.assertIn(what, said)
                 self.assertEqual(1, said.count("\n"), said)
-        file = subprocess.run([LETHECTL, "ledger", "watch", "ledger.jsonl", "--ca", "x"], capture_output=True, text=True)
-        self.assertEqual((2, "lethectl: --ca, --proxy and --copy are for a web address; leave them out, or name one\n"), (file.returncode, file.stderr))
+        for option in (("--ca", "x"), ("--timeout", "1h")):
+            file = subprocess.run([LETHECTL, "ledger", "watch", "ledger.jsonl", *option], capture_output=True, text=True)
+            self.assertEqual((2, "lethectl: --ca, --proxy, --copy and --timeout are for a web address; leave them out, or name one\n"), (file.returncode, file.stderr))
         verify = subprocess.run([LETHECTL, "ledger", "verify", self.url], capture_output=True, text=True)
         self.assertEqual(2, verify.returncode)
         self.assertIn("verify takes a file", verify.stderr)

@@ -45,6 +45,7 @@ struct LedgerOptions {
     std::string every;  ///< a span; empty: one look
     std::string copy;   ///< of what an address serves; empty: named after its host
     std::string ca, proxy;
+    std::string timeout;  ///< of a whole answer, a span; empty: as long as is usual
 };
 int print_ledger_key(const Common& common);
 int verify_ledger_file(const Common& common, const LedgerOptions& options);

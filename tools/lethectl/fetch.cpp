@@ -87,6 +87,7 @@ void set_up(CURL* handle, const Origin& origin, Answer& answer, char* error) {
         set(CURLOPT_CAINFO, origin.ca.c_str());
         set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
     }
+    set(CURLOPT_TIMEOUT, static_cast<long>(origin.timeout.count()));
     set(CURLOPT_CONNECTTIMEOUT, connect_seconds);
     set(CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(CURLOPT_LOW_SPEED_TIME, stalled_seconds);
@@ -128,8 +129,13 @@ std::expected<Fetched, Failure> fetch(const Origin& origin, std::uint64_t from, 
     set_up(handle.get(), origin, answer, error.data());
     const std::string range = std::to_string(from) + '-';
     if (from > 0) curl_easy_setopt(handle.get(), CURLOPT_RANGE, range.c_str());
+    const auto begun = std::chrono::steady_clock::now();
     const CURLcode code = curl_easy_perform(handle.get());
     if (answer.too_long) return std::unexpected(Failure{Status::system, origin.url + " serves more than the " + std::to_string(most >> 20) + " MiB that a ledger may have; see what is there"});
+    // Else a single step took too long: to connect, or to send one byte. libcurl rounds its times.
+    constexpr std::chrono::seconds rounding{1};
+    if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() - begun + rounding > origin.timeout)
+        return std::unexpected(Failure{Status::system, origin.url + " did not answer to the end in the time that --timeout gives it; see whether it and the network are up, or give it more"});
     if (code != CURLE_OK) {
         const std::string said = error.front() != '\0' ? error.c_str() : curl_easy_strerror(code);
         return std::unexpected(Failure{Status::system, origin.url + " cannot be read: " + said + std::string(remedy(code))});

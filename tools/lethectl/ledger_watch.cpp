@@ -26,6 +26,9 @@ using admin::Failure;
 using admin::Status;
 namespace fs = std::filesystem;
 
+/// The largest ledger comes through in the first at 300 KB/s, and one of usual size through Tor.
+constexpr std::chrono::seconds usual_timeout{15 * 60}, longest_timeout{24 * 3600};
+
 /// Beside the ledger, unless that is a server's data directory, where nothing else belongs.
 std::expected<fs::path, Failure> state_path(const std::string& file, const std::string& given) {
     if (!given.empty()) return fs::path(given);
@@ -139,20 +142,25 @@ int go_on(Watch& watch, const Origin* origin, std::chrono::seconds every) {
     }
 }
 
+/// Of an option; nullopt: it is no time, or none that ends.
+std::optional<std::chrono::seconds> span_of(const std::string& text) {
+    const auto span = retention::parse_keep(text);
+    if (!span || span->unlimited || !span->stored()) return std::nullopt;
+    return std::chrono::seconds(span->micros / 1'000'000);
+}
+
 }  // namespace
 
 int watch_ledger(const Common& common, LedgerOptions options) {
     if (const auto ready = crypto::initialise(); !ready) return fail({Status::system, ready.error()});
-    std::chrono::seconds every{0};
-    if (!options.every.empty()) {
-        const auto span = retention::parse_keep(options.every);
-        if (!span || span->unlimited || !span->stored()) return fail({Status::usage, "--every takes a time, for example 1h or 10min"});
-        every = std::chrono::seconds(span->micros / 1'000'000);
-    }
-    Origin origin{.url = {}, .ca = options.ca, .proxy = options.proxy};
+    const auto every = options.every.empty() ? std::chrono::seconds(0) : span_of(options.every);
+    if (!every) return fail({Status::usage, "--every takes a time, for example 1h or 10min"});
+    const auto timeout = options.timeout.empty() ? usual_timeout : span_of(options.timeout);
+    if (!timeout || *timeout > longest_timeout) return fail({Status::usage, "--timeout takes a time of at most a day, for example 15min"});
+    Origin origin{.url = {}, .ca = options.ca, .proxy = options.proxy, .timeout = *timeout};
     const bool web = is_web_address(options.file);
-    if (!web && !(options.ca.empty() && options.proxy.empty() && options.copy.empty()))
-        return fail({Status::usage, "--ca, --proxy and --copy are for a web address; leave them out, or name one"});
+    if (!web && !(options.ca.empty() && options.proxy.empty() && options.copy.empty() && options.timeout.empty()))
+        return fail({Status::usage, "--ca, --proxy, --copy and --timeout are for a web address; leave them out, or name one"});
     if (web) {
         const auto checked = check_url(options.file, options.proxy);
         if (!checked) return fail(checked.error());
@@ -162,7 +170,7 @@ int watch_ledger(const Common& common, LedgerOptions options) {
         options.copy = options.file;
     }
     Watch watch(options, common.json);
-    if (every.count() > 0) return go_on(watch, web ? &origin : nullptr, every);
+    if (every->count() > 0) return go_on(watch, web ? &origin : nullptr, *every);
     const auto holds = watch.look(web ? &origin : nullptr);
     if (!holds) return fail(holds.error());
     return *holds ? 0 : 1;

@@ -196,6 +196,7 @@ void add_ledger(CLI::App& app, Line& line) {
     watch->add_option("--copy", line.ledger.copy, "of a URL: where to keep what it served; default: HOST.ledger.jsonl here")->type_name("FILE")->check(not_empty);
     watch->add_option("--ca", line.ledger.ca, "of a URL: the certificate to trust, if the server signed it itself; default: those that the system trusts")->type_name("FILE")->check(not_empty);
     watch->add_option("--proxy", line.ledger.proxy, "of a URL: the way to an onion service, as socks5h://127.0.0.1:9050; proxies of the environment are not used")->type_name("PROXY")->check(not_empty);
+    watch->add_option("--timeout", line.ledger.timeout, "of a URL: how long an answer may take in all, from connecting to its last byte; default: 15min")->type_name("SPAN");
     add_json(verify, line);
     add_json(watch, line);
 
