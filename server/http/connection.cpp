@@ -6,6 +6,8 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include "crypto/secret.h"
+
 namespace lethe::http {
 namespace {
 
@@ -94,7 +96,7 @@ asio::awaitable<bool> Connection::handshake() {
 
 /// More bytes in rest_. Precondition: it is empty.
 asio::awaitable<bool> Connection::fill() {
-    rest_ = {};
+    std::string().swap(rest_);  // who is silent costs no buffer
     auto waiting = stream_.wait_readable();
     const auto ready = co_await std::move(waiting);
     if (!ready) co_return false;
@@ -105,12 +107,20 @@ asio::awaitable<bool> Connection::fill() {
     co_return got.has_value();
 }
 
+/// Takes so many away from the front of rest_, and leaves none of them in memory.
+void Connection::use(std::size_t bytes) {
+    const std::size_t left = rest_.size() - bytes;
+    std::copy_n(rest_.begin() + static_cast<std::ptrdiff_t>(bytes), left, rest_.begin());
+    crypto::detail::wipe(rest_.data() + left, bytes);
+    rest_.resize(left);
+}
+
 /// False: there is none, or it was refused and answered.
 asio::awaitable<bool> Connection::read_request(bool first) {
     waits_for_head_ = true;
     within(seconds(first ? limits_.handshake_seconds : limits_.http_idle_seconds));
     for (bool begun = false;;) {
-        rest_.erase(0, parser_.feed(rest_));
+        use(parser_.feed(rest_));
         if (parser_.state() != RequestParser::State::reading) break;
         if (!begun && parser_.begun()) within(seconds(limits_.handshake_seconds));
         begun = parser_.begun();
@@ -224,7 +234,7 @@ asio::awaitable<std::expected<std::size_t, net::NetError>> Connection::read(std:
     std::size_t got = std::min(into.size(), rest_.size());
     if (got > 0) {
         std::copy_n(rest_.begin(), got, into.begin());
-        rest_.erase(0, got);
+        use(got);
     } else {
         auto reading = stream_.read(into);
         const auto arrived = co_await std::move(reading);

@@ -8,6 +8,7 @@
 // Time: a head must be complete within limits.handshake_seconds of its first byte, and every 64 KiB of a body, either way, within
 //   limits.stall_seconds; between requests limits.http_idle_seconds may pass. Who is too slow while asking is told so (408).
 // A connection that becomes something else (101) is handed over whole, and this one is over.
+// Secrets: what was read is wiped as soon as it was used; a form may hold a password.
 // Lifetime: keeps itself alive through its coroutine and ends when the connection does. Thread: core.
 #pragma once
 #include <asio/steady_timer.hpp>
@@ -33,6 +34,7 @@ private:
     asio::awaitable<bool> handshake();
     asio::awaitable<bool> read_request(bool first);
     asio::awaitable<bool> fill();
+    void use(std::size_t bytes);
     asio::awaitable<bool> answer(bool last);
     asio::awaitable<void> hand_over(Response response);
     asio::awaitable<bool> send(Response response, bool head_only, bool keep_alive);

@@ -65,7 +65,10 @@ asio::awaitable<std::expected<std::string, Response>> body_of(Exchange* exchange
     for (std::size_t have = 0; have < body.size();) {
         auto reading = exchange->body->read(std::span<char>(body).subspan(have));
         const auto got = co_await std::move(reading);
-        if (!got || *got == 0) co_return std::unexpected(Response{.status = 400, .close = true});
+        if (!got || *got == 0) {
+            crypto::detail::wipe(body.data(), have);
+            co_return std::unexpected(Response{.status = 400, .close = true});
+        }
         have += *got;
     }
     co_return body;

@@ -45,7 +45,7 @@ std::optional<std::string> percent_decoded(std::string_view text);
 /// What a browser sends of a form (application/x-www-form-urlencoded, WHATWG URL section 5). Values; wiped when they go, because there may be passwords among them.
 class FormFields {
 public:
-    /// Nothing if it is not well formed, or names a field twice.
+    /// Nothing if it is not well formed, names a field twice, or has more than 16.
     static std::optional<FormFields> parse(std::string_view body);
     FormFields(FormFields&&) noexcept = default;
     ~FormFields();

@@ -200,7 +200,7 @@ void RequestParser::judge() {
         request_.expects_continue = true;
     }
     state_ = State::complete;
-    head_ = {};
+    std::string().swap(head_);
 }
 
 }  // namespace lethe::http

@@ -190,6 +190,19 @@ class Idle(HttpCase):
             self.assertTrue(web.ended())
 
 
+class Silent(HttpCase):
+    config = {"limits": {"http_idle_seconds": 3600}}
+
+    def test_who_is_silent_after_a_long_head_costs_no_buffer(self):
+        def served(count):
+            for _ in range(count):
+                self.assertEqual(200, self.get("/health", X="a" * 15000).status)  # and stays
+            return self.server.most_memory()
+        before = served(50)
+        if before:
+            self.assertLess(served(400) - before, 400 * 12)
+
+
 class Counted(HttpCase):
     config = {"limits": {"http_connections": 4, "connections_per_network": 2, "http_requests": 3, "http_idle_seconds": 3600}}
 

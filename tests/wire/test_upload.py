@@ -3,7 +3,6 @@
 """XEP-0363: slots, files in and out, what is refused, and what an interrupted upload leaves."""
 import datetime
 import os
-import pathlib
 import socket
 import urllib.parse
 
@@ -224,13 +223,6 @@ class Large(UploadCase):
     policy = {"uploads": {"keep": "7d", "max_size": 64 << 20, "quota_per_day": 1 << 30}}
     config = {"limits": {"stall_seconds": 600}}
 
-    def most_memory(self):
-        """KiB that lethed has held at a time; None with AddressSanitizer, which keeps what is freed."""
-        process = pathlib.Path(f"/proc/{self.server.pid}")
-        if "libasan" in (process / "maps").read_text():
-            return None
-        return next(int(line.split()[1]) for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM:"))
-
     def fetch(self, path, body, tls):
         """Compares piece by piece: the whole of it."""
         web = self.web(tls).send(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -249,19 +241,19 @@ class Large(UploadCase):
         small = os.urandom(1 << 20)
         for tls in (False, True):
             self.fetch(self.send(small), small, tls)
-        before = self.most_memory()
+        before = self.server.most_memory()
         body = memoryview(os.urandom(64 << 20))
         put, get = self.slot(len(body))
         self.assertEqual(201, self.web().send(f"PUT {put} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n").send(bytes(body)).answer().status)
         for tls in (False, True):
             self.assertEqual(len(body), self.fetch(get, body, tls))
         if before:
-            self.assertLess(self.most_memory() - before, 16 << 10)
+            self.assertLess(self.server.most_memory() - before, 16 << 10)
 
 
     def test_many_who_fetch_and_do_not_read_cost_little_memory(self):
         get = self.send(os.urandom(4 << 20))
-        before = self.most_memory()
+        before = self.server.most_memory()
         stalled = []
         for _ in range(400):
             stalled.append(socket.socket())
@@ -277,7 +269,7 @@ class Large(UploadCase):
                 self.assertTrue(more)
                 got += more
         if before:
-            self.assertLess(self.most_memory() - before, 60 << 10)
+            self.assertLess(self.server.most_memory() - before, 60 << 10)
 
 
 class Behind(UploadCase):
