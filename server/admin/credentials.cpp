@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The half of the account operations that needs no store: addresses and passwords.
+#include <algorithm>
 #include <array>
 
 #include "server/admin/operations.h"
+#include "server/admin/password_rule.h"
 
 namespace lethe::admin {
 namespace {
@@ -13,13 +15,22 @@ std::unexpected<Failure> usage(std::string text) {
     return std::unexpected(Failure{Status::usage, std::move(text)});
 }
 
+void wipe(std::string& text) { crypto::detail::wipe(text.data(), text.size()); }
+
+/// Of UTF-8, which SASLprep gives: all bytes but those that go on with a character.
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
 std::expected<std::string, Failure> prepare_text(const Password& password) {
     auto prepared = xmpp::scram::saslprep(password.view());
     if (!prepared)
         return usage("the password holds a character that SASLprep (RFC 4013) prohibits; choose another one");
     // Checked after preparation: a password of soft hyphens is as empty as none.
     if (prepared->empty()) return usage("the password is empty; choose one");
-    return std::move(*prepared);
+    if (characters(*prepared) >= shortest_password) return std::move(*prepared);
+    wipe(*prepared);
+    return usage("the password has fewer than " + std::to_string(shortest_password) + " characters; choose a longer one");
 }
 
 xmpp::scram::Derived derive(Hash hash, std::string_view prepared, std::uint32_t iterations) {
@@ -54,8 +65,16 @@ std::expected<xmpp::BareJid, Failure> parse_account(std::string_view text, std::
 Outcome check_password(const Password& password) {
     auto prepared = prepare_text(password);
     if (!prepared) return std::unexpected(std::move(prepared.error()));
-    crypto::detail::wipe(prepared->data(), prepared->size());
+    wipe(*prepared);
     return {};
+}
+
+bool is_too_short(const Password& password) {
+    auto prepared = xmpp::scram::saslprep(password.view());
+    if (!prepared) return false;
+    const std::size_t length = characters(*prepared);
+    wipe(*prepared);
+    return length > 0 && length < shortest_password;
 }
 
 std::expected<PreparedCredentials, Failure> prepare_credentials(const Password& password, bool scram_sha_1) {
@@ -64,7 +83,7 @@ std::expected<PreparedCredentials, Failure> prepare_credentials(const Password& 
     PreparedCredentials out;
     out.mechanisms.push_back(derive(Hash::sha_256, *prepared, sha_256_iterations));
     if (scram_sha_1) out.mechanisms.push_back(derive(Hash::sha_1, *prepared, sha_1_iterations));
-    crypto::detail::wipe(prepared->data(), prepared->size());
+    wipe(*prepared);
     return out;
 }
 

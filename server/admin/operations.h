@@ -47,7 +47,7 @@ struct PreparedCredentials {
 inline constexpr std::uint32_t sha_256_iterations = 100'000;
 inline constexpr std::uint32_t sha_1_iterations =
     250'000;  ///< the weakest wrap decides, so the cheaper hash gets more rounds
-/// Refuses what SASLprep prohibits and what it leaves empty. Slow: some tenths of a second. Any thread.
+/// Refuses what SASLprep prohibits, and what it leaves empty or shorter than password_rule.h has it. Slow: some tenths of a second. Any thread.
 std::expected<PreparedCredentials, Failure> prepare_credentials(const Password& password, bool scram_sha_1);
 /// The same check without the slow part.
 Outcome check_password(const Password& password);

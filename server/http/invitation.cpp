@@ -43,6 +43,7 @@ int status_of(Why why) {
     switch (why) {
         case Why::incomplete:
         case Why::bad_name:
+        case Why::short_password:
         case Why::bad_password: return 422;
         case Why::taken: return 409;
         case Why::too_many: return 429;

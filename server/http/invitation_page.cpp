@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "server/admin/password_rule.h"
 #include "server/admin/qr_code.h"
 #include "server/xml/element.h"
 #include "server/xmpp/base64.h"
@@ -24,6 +25,8 @@ constexpr std::string_view style =
     "a:focus-visible,button:focus-visible,input:focus-visible{outline:3px solid #b35900;outline-offset:2px}"
     "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}a{color:#9ccbff}.join,button{background:#9ccbff;color:#10243a}input{border-color:#9a9a9a}"
     ".wrong{background:#4a1512;border-color:#ff8a80}}";
+
+const std::string shortest = std::to_string(admin::shortest_password);
 
 struct Client {
     std::string_view name, url, english, german;  ///< how it opens the link
@@ -107,9 +110,9 @@ void InvitationPage::form(const std::optional<stream::NotMade>& refused, std::st
     field("username", say("Name", "Name"),
           "aria-describedby=\"whole\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" maxlength=\"1023\" value=\"" + xml::escape(std::string(name)) + "\"");
     out_ += "<p class=\"hint\" id=\"whole\">" + say("Your address becomes: the name, then ", "Ihre Adresse wird: der Name, dahinter ") + "<strong>@" + xml::escape(domain_) + "</strong></p>\n";
-    field("password", say("Password", "Passwort"), "type=\"password\" aria-describedby=\"lost\" autocomplete=\"new-password\" maxlength=\"1023\"");
-    out_ += "<p class=\"hint\" id=\"lost\">" + say("Some words in a row are good. Nobody can give you back what a forgotten password opened.",
-                                                   "Einige Wörter hintereinander sind gut. Niemand kann Ihnen zurückgeben, was ein vergessenes Passwort öffnete.") + "</p>\n";
+    field("password", say("Password", "Passwort"), "type=\"password\" aria-describedby=\"lost\" autocomplete=\"new-password\" maxlength=\"1023\" minlength=\"" + shortest + "\"");
+    out_ += "<p class=\"hint\" id=\"lost\">" + say("At least " + shortest + " characters; some words in a row are good. Nobody can give you back what a forgotten password opened.",
+                                                   "Mindestens " + shortest + " Zeichen; einige Wörter hintereinander sind gut. Niemand kann Ihnen zurückgeben, was ein vergessenes Passwort öffnete.") + "</p>\n";
     field("again", say("Password again", "Passwort noch einmal"), "type=\"password\" autocomplete=\"new-password\" maxlength=\"1023\"");
     out_ += "<button>" + say("Make the account", "Konto anlegen") + "</button>\n</form>\n";
 }
@@ -118,6 +121,7 @@ std::string InvitationPage::reason(const stream::NotMade& refused) const {
     switch (refused.why) {
         case Why::incomplete: return say("A name and a password are needed, and the password twice alike.", "Es braucht einen Namen und ein Passwort, und das Passwort zweimal gleich.");
         case Why::bad_name: return say("This cannot be the name of an account; choose another one.", "So kann ein Konto nicht heißen; wählen Sie einen anderen Namen.");
+        case Why::short_password: return say("This password is too short: it needs at least " + shortest + " characters.", "Dieses Passwort ist zu kurz: Es braucht mindestens " + shortest + " Zeichen.");
         case Why::bad_password: return say("This cannot be a password; choose another one.", "Das kann kein Passwort sein; wählen Sie ein anderes.");
         case Why::too_many: return say("Too many accounts were wanted from your network, or from everywhere, lately. Try again in an hour.",
                                        "Aus Ihrem Netz, oder von überall, wurden in letzter Zeit zu viele Konten gewünscht. Versuchen Sie es in einer Stunde wieder.");

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "server/admin/password_rule.h"
 #include "server/core/async.h"
 #include "server/core/introduction.h"
 
@@ -86,7 +87,8 @@ std::expected<NewAccount, NotMade> new_account(std::string_view name, std::strin
     if (!fits) return no(Why::bad_password, "The password is too long.");
     auto account = admin::parse_account(std::string(name) + "@" + domain, domain);
     if (!account) return no(Why::bad_name, "This cannot be the name of an account; choose another one.");
-    if (const auto fine = admin::check_password(*kept); !fine) return no(Why::bad_password, "This cannot be a password: " + fine.error().text + ".");
+    if (const auto fine = admin::check_password(*kept); !fine)
+        return no(admin::is_too_short(*kept) ? Why::short_password : Why::bad_password, "This cannot be a password: " + fine.error().text + ".");
     return NewAccount{.account = std::move(*account), .password = std::move(kept)};
 }
 

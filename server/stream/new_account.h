@@ -25,6 +25,7 @@ struct NotMade {
     enum class Why : std::uint8_t {
         incomplete,    ///< no name, or no password
         bad_name,
+        short_password,  ///< admin/password_rule.h
         bad_password,
         too_many,      ///< accounts or questions from that network, or from everywhere, lately
         taken,

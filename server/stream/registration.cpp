@@ -4,6 +4,7 @@
 //
 // Path: a token, where one is needed, is looked at and kept with the stream → <iq type='get'/> is answered with the form → <iq type='set'/> with a name and a
 // password makes the account (new_account.h) → the answer leaves when it is on stable storage → the client logs in on the same stream. Only inside TLS.
+#include "server/admin/password_rule.h"
 #include "server/stream/client_stream.h"
 #include "server/stream/new_account.h"
 #include "server/xmpp/ns.h"
@@ -29,6 +30,7 @@ StanzaError error_of(const NotMade& refused) {
             case NotMade::Why::not_wanted: return Condition::internal_server_error;
             case NotMade::Why::incomplete:
             case NotMade::Why::bad_name:
+            case NotMade::Why::short_password:
             case NotMade::Why::bad_password: break;
         }
         return Condition::not_acceptable;
@@ -86,7 +88,8 @@ asio::awaitable<void> ClientStream::on_registration(xml::Document request) {
         wait_for_form();
         auto reply = xmpp::result_reply(iq);
         auto form = reply.root().add("query", ns::reg);
-        form.add("instructions").add_text("Choose a name and a password. Nobody can give you back what a forgotten password opened.");
+        form.add("instructions").add_text("Choose a name, and a password of at least " + std::to_string(admin::shortest_password) +
+                                          " characters. Nobody can give you back what a forgotten password opened.");
         form.add("username");
         form.add("password");
         push(xml::serialize(reply.root()));

@@ -67,7 +67,7 @@ class Form(FormCase):
                 (409, "This name is taken", taken.local, PASSWORD, None), (409, "This name is taken", taken.local.upper(), PASSWORD, None),
                 (422, "cannot be the name", "a b", PASSWORD, None), (422, "cannot be the name", '"><b>@x', PASSWORD, None), (422, "cannot be the name", "x" * 1024, PASSWORD, None),
                 (422, "are needed", "", PASSWORD, None), (422, "are needed", name, "", None), (422, "twice alike", name, PASSWORD, "correct horse"),
-                (422, "cannot be a password", name, "p" * 1024, None), (422, "cannot be a password", name, "tab\tin it", None)):
+                (422, "too short: it needs at least 8 characters", name, "seven77", None), (422, "cannot be a password", name, "p" * 1024, None), (422, "cannot be a password", name, "tab\tin it", None)):
             with self.subTest((sentence, wanted, password)):
                 answer = self.wish(token, wanted, password, again)
                 text = answer.body.decode()
@@ -79,6 +79,7 @@ class Form(FormCase):
                     self.assertNotIn(secret, text)
         self.assertIn('value="a b"', self.wish(token, "a b").body.decode())
         self.assertIn("Dieser Name ist vergeben", self.wish(token, taken.local, Accept_Language="de").body.decode())
+        self.assertIn("Es braucht mindestens 8 Zeichen", self.wish(token, name, "seven77", Accept_Language="de").body.decode())
         self.assertEqual(201, self.wish(token, name).status)
 
     def test_what_no_page_of_ours_sends_is_refused(self):

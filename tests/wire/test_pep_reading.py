@@ -87,9 +87,9 @@ class Readers(WireCase):
         account.password = "another one"
         self.owner = self.online(account, "r")
         self.assertEqual(["of open", "of presence", "of whitelist", "of later"], [self.seen(self.owner, n) for n in ("open", "presence", "whitelist", "later")])
-        self.server.ctl("account", "reset", account.jid, "--password-stdin", stdin="a third\n")
+        self.server.ctl("account", "reset", account.jid, "--password-stdin", stdin="a third one\n")
         self.assertEqual(self.HIDDEN, self.seen(self.stranger, "open"))
-        account.password = "a third"
+        account.password = "a third one"
         self.owner = self.online(account, "r")
         self.assertEqual([("item-not-found", None)] * 3, [self.seen(self.owner, n) for n in ("open", "presence", "whitelist")])
 

@@ -75,7 +75,7 @@ class Open(RegistrationCase):
                 ("conflict", wish(taken.local)), ("conflict", wish(taken.local.upper())),
                 ("not-acceptable", wish("x", None)), ("not-acceptable", wish(None)), ("not-acceptable", wish("")), ("not-acceptable", wish("x", "")),
                 ("not-acceptable", wish("a@b")), ("not-acceptable", wish("a b")), ("not-acceptable", wish("a/b")), ("not-acceptable", wish("x" * 1024)),
-                ("not-acceptable", wish("x", "p" * 1024)), ("not-acceptable", wish("x", "tab\tin it")),
+                ("not-acceptable", wish("x", "seven77")), ("not-acceptable", wish("x", "p" * 1024)), ("not-acceptable", wish("x", "tab\tin it")),
                 ("not-acceptable", f"<iq type='set'><query xmlns='{REGISTER}'/></iq>"),
                 ("bad-request", wish("x").replace("<iq ", "<iq to='elsewhere.example' ")),
                 ("registration-required", f"<iq type='set'><query xmlns='{REGISTER}'><remove/></query></iq>")):
@@ -83,6 +83,7 @@ class Open(RegistrationCase):
                 answer = client.asks(asked)
                 self.assert_error(answer, condition)
                 self.assertNotIn(PASSWORD, str(answer))
+        self.assertIn("fewer than 8 characters", client.asks(wish("x", "seven77")).child("error").findtext("{urn:ietf:params:xml:ns:xmpp-stanzas}text"))
         self.registers(client)
 
     def test_nothing_else_is_possible_before_the_login(self):

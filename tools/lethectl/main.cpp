@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "retention/toml_file.h"
+#include "server/admin/password_rule.h"
 #include "server/admin/prompt.h"
 #include "tools/lethectl/commands.h"
 #include "tools/lethectl/terminal.h"
@@ -107,7 +108,7 @@ void add_account(CLI::App& app, Line& line) {
                                   {"lethectl account reset romeo@chat.example", "there is no such account"}, AccountAction::reset);
     for (auto* sub : {add, reset})
         sub->add_flag("--password-stdin", line.password_stdin,
-                      "read the password from standard input, one line");
+                      "read the password, of at least " + std::to_string(admin::shortest_password) + " characters, from standard input, one line");
     account_command(*account, line, "suspend", "End an account's sessions and let it log in no more",
                     {"lethectl account suspend romeo@chat.example", "there is no such account, or it is suspended already"}, AccountAction::suspend);
     account_command(*account, line, "unsuspend", "Let a suspended account log in again",

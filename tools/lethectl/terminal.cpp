@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "server/admin/password_rule.h"
 #include "server/admin/prompt.h"
 
 namespace lethe::lethectl {
@@ -54,7 +55,7 @@ std::expected<Password, Failure> read_password_line() {
 }
 
 std::expected<Password, Failure> ask_password(const std::string& account) {
-    return admin::ask_twice("Password for " + account + ": ", "password", "--password-stdin");
+    return admin::ask_twice("Password for " + account + " (at least " + std::to_string(admin::shortest_password) + " characters): ", "password", "--password-stdin");
 }
 
 }  // namespace lethe::lethectl

@@ -103,7 +103,7 @@ class LethectlCase(unittest.TestCase):
     def ctl(self, *args, stdin=""):
         return run("--config", self.config, *args, stdin=stdin)
 
-    def add(self, jid="romeo@chat.example", password="pencil"):
+    def add(self, jid="romeo@chat.example", password="pencil case"):
         done = self.ctl("account", "add", jid, "--password-stdin", stdin=password)
         self.assertEqual(done.code, 0, done)
 

@@ -107,18 +107,18 @@ class Account(LethectlCase):
 
     def test_an_account_from_birth_to_erasure(self):
         self.assertEqual(self.count(), 0)
-        done = self.ctl("account", "add", "Romeo@chat.example", "--password-stdin", stdin="pencil\n")
+        done = self.ctl("account", "add", "Romeo@chat.example", "--password-stdin", stdin="pencil case\n")
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example was created\n"))
         self.assertEqual(self.count(), 1)
         self.assertEqual(json.loads(self.ctl("account", "count", "--json").out), {"accounts": 1})
-        self.refused(1, "romeo@chat.example: the account exists already", "account", "add", "romeo@chat.example", "--password-stdin", stdin="other")
+        self.refused(1, "romeo@chat.example: the account exists already", "account", "add", "romeo@chat.example", "--password-stdin", stdin="other case")
         done = self.ctl("account", "suspend", "romeo@chat.example")
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example cannot log in until it is unsuspended\n"))
         self.refused(1, "romeo@chat.example: the account is suspended already", "account", "suspend", "romeo@chat.example")
         done = self.ctl("account", "unsuspend", "romeo@chat.example")
         self.assertEqual((done.code, done.out, done.err), (0, "", "lethectl: romeo@chat.example can log in again\n"))
         self.refused(1, "romeo@chat.example: the account is not suspended", "account", "unsuspend", "romeo@chat.example")
-        done = self.ctl("account", "reset", "romeo@chat.example", "--password-stdin", stdin="other")
+        done = self.ctl("account", "reset", "romeo@chat.example", "--password-stdin", stdin="other case")
         self.assertEqual((done.code, done.out), (0, ""), done)
         self.assertIn("can never be read again", done.err)
         done = self.ctl("account", "erase", "romeo@chat.example")
@@ -129,7 +129,7 @@ class Account(LethectlCase):
     def test_what_is_asked_of_an_account_that_does_not_exist_is_1(self):
         for action in ("suspend", "unsuspend", "erase"):
             self.refused(1, "romeo@chat.example: there is no such account", "account", action, "romeo@chat.example")
-        self.refused(1, "romeo@chat.example: there is no such account", "account", "reset", "romeo@chat.example", "--password-stdin", stdin="x")
+        self.refused(1, "romeo@chat.example: there is no such account", "account", "reset", "romeo@chat.example", "--password-stdin", stdin="correct horse")
 
     def test_addresses_are_checked_before_a_password_is_asked_for(self):
         example = "; write it like user@chat.example"
@@ -143,6 +143,8 @@ class Account(LethectlCase):
         prohibited = "the password holds a character that SASLprep (RFC 4013) prohibits; choose another one"
         self.refused(2, "the password is empty; choose one", *add, stdin="")
         self.refused(2, "the password is empty; choose one", *add, stdin="\n")
+        for short in ("x", "seven77", "\u00e4" * 7):
+            self.refused(2, "the password has fewer than 8 characters; choose a longer one", *add, stdin=short)
         self.refused(2, prohibited, *add, stdin="a\x07")
         self.refused(2, prohibited, *add, stdin=b"a\xff\n")
         self.refused(2, "the password is longer than 1023 bytes; choose a shorter one", *add, stdin="x" * 1024)
@@ -157,12 +159,12 @@ class Account(LethectlCase):
         self.write("config/policy.toml", text)
         self.add()
         self.refused(1, "juliet@chat.example: the policy's max_accounts of 1 is reached; erase an account, or publish another policy", "account", "add",
-                     "juliet@chat.example", "--password-stdin", stdin="x")
+                     "juliet@chat.example", "--password-stdin", stdin="correct horse")
 
     def test_a_policy_with_mistakes_hinders_a_creation_but_no_erasure(self):
         self.add()
         self.write("config/policy.toml", "[nonsense]\n")
-        done = self.ctl("account", "add", "juliet@chat.example", "--password-stdin", stdin="x")
+        done = self.ctl("account", "add", "juliet@chat.example", "--password-stdin", stdin="correct horse")
         self.assertEqual((done.code, done.out), (2, ""), done)
         self.assertIn(self.path("config/policy.toml") + ":1:2: ", done.err)
         self.assertEqual(self.ctl("account", "erase", "romeo@chat.example").code, 0)
@@ -213,7 +215,7 @@ class Account(LethectlCase):
 
 
 class Terminal(LethectlCase):
-    FIRST, SECOND = b"Password for romeo@chat.example: ", b"The same again: "
+    FIRST, SECOND = b"Password for romeo@chat.example (at least 8 characters): ", b"The same again: "
 
     def setUp(self):
         super().setUp()
@@ -221,7 +223,7 @@ class Terminal(LethectlCase):
         self.command = ["--config", self.config, "account", "add", "romeo@chat.example"]
 
     def test_a_password_is_asked_for_twice_and_not_shown(self):
-        code, shown = on_terminal(self.command, [(self.FIRST, b"pencil\n"), (self.SECOND, b"pencil\n")])
+        code, shown = on_terminal(self.command, [(self.FIRST, b"pencil case\n"), (self.SECOND, b"pencil case\n")])
         self.assertEqual((code, shown), (0, self.FIRST + b"\r\n" + self.SECOND + b"\r\nlethectl: romeo@chat.example was created\r\n"))
         self.assertEqual(self.count(), 1)
 
@@ -239,7 +241,7 @@ class Terminal(LethectlCase):
                 self.assertEqual((code, shown), (2, self.FIRST + b"\r\nlethectl: no password was given; nothing was changed\r\n"))
 
     def test_what_is_typed_can_be_corrected(self):
-        code, shown = on_terminal(self.command, [(self.FIRST, b"nonsense\x15pen\xc3\xa4\x7fcilx\x08\n"), (self.SECOND, b"\x7fpencil\n")])
+        code, shown = on_terminal(self.command, [(self.FIRST, b"nonsense\x15pen\xc3\xa4\x7fcil casex\x08\n"), (self.SECOND, b"\x7fpencil case\n")])
         self.assertEqual((code, shown), (0, self.FIRST + b"\r\n" + self.SECOND + b"\r\nlethectl: romeo@chat.example was created\r\n"))
 
     def test_a_password_beyond_all_measure_is_2(self):
@@ -324,16 +326,16 @@ class Running(LethectlCase):
     def test_requests_carry_what_was_typed_and_nothing_else(self):
         ok = {"ok": True}
         with PlayedServer(self.data, [ok] * 5 + [{"ok": True, "accounts": 7}, {"ok": True, "destroyed": 3}]) as server:
-            add = self.ctl("account", "add", "Romeo@chat.example", "--password-stdin", stdin='p"\\ä\n')
+            add = self.ctl("account", "add", "Romeo@chat.example", "--password-stdin", stdin='pencil"\\ä\n')
             self.assertEqual((add.code, add.out, add.err), (0, "", "lethectl: romeo@chat.example was created\n"))
-            self.assertEqual(self.ctl("account", "reset", "romeo@chat.example", "--password-stdin", stdin="x").code, 0)
+            self.assertEqual(self.ctl("account", "reset", "romeo@chat.example", "--password-stdin", stdin="correct horse").code, 0)
             for action in ("suspend", "unsuspend", "erase"):
                 self.assertEqual(self.ctl("account", action, "romeo@chat.example").code, 0)
             self.assertEqual(self.count(), 7)
             self.assertEqual(self.ctl("sweep").out, "3\n")
         account = {"account": "romeo@chat.example"}
-        self.assertEqual(server.requests, [{"command": "account add", **account, "password": 'p"\\ä'},
-                                           {"command": "account reset", **account, "password": "x"},
+        self.assertEqual(server.requests, [{"command": "account add", **account, "password": 'pencil"\\ä'},
+                                           {"command": "account reset", **account, "password": "correct horse"},
                                            {"command": "account suspend", **account}, {"command": "account unsuspend", **account},
                                            {"command": "account erase", **account}, {"command": "account count"}, {"command": "sweep"}])
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <set>
 
+#include "server/admin/password_rule.h"
 #include "tests/unit/admin/rig.h"
 
 using namespace lethe;
@@ -75,15 +76,32 @@ TEST_SUITE("admin/addresses and passwords") {
         CHECK(refusal(check_password(Password("a\x07")), Status::usage) == prohibited);
         CHECK(refusal(check_password(Password("a\xff")), Status::usage) == prohibited);
         CHECK(check_password(Password("correct horse")).has_value());
+        for (const auto* text : {"", "\xc2\xad", "correct\x07horse"}) CHECK_FALSE(is_too_short(Password(text)));
         CHECK_FALSE(prepare_credentials(Password(""), true).has_value());
         CHECK_FALSE(prepare_credentials(Password("a\x07"), true).has_value());
+    }
+
+    TEST_CASE("a new password has at least 8 characters, however many bytes they take, after SASLprep") {
+        const auto too_short = "the password has fewer than 8 characters; choose a longer one";
+        for (const std::string_view text : {"x", "1234567", "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", "1234567\xc2\xad", "\xf0\x90\x90\x80\xf0\x90\x90\x80"}) {
+            CAPTURE(text);
+            CHECK(refusal(check_password(Password(text)), Status::usage) == too_short);
+            CHECK(is_too_short(Password(text)));
+            CHECK_FALSE(prepare_credentials(Password(text), true).has_value());
+        }
+        // The last: NFKC makes eight letters of four ligatures.
+        for (const std::string_view text : {"12345678", "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9fz", "\xef\xac\x81\xef\xac\x81\xef\xac\x81\xef\xac\x81"}) {
+            CAPTURE(text);
+            CHECK(check_password(Password(text)).has_value());
+            CHECK_FALSE(is_too_short(Password(text)));
+        }
     }
 
     TEST_CASE("both mechanisms get the iterations of the design and fresh 16-byte salts") {
         test::need_secrets();
         std::set<Bytes> salts;
         for (int i = 0; i < 2; ++i) {
-            const auto prepared = prepare_credentials(Password("pencil"), true);
+            const auto prepared = prepare_credentials(Password("pencil case"), true);
             REQUIRE(prepared.has_value());
             REQUIRE(prepared->mechanisms.size() == 2);
             const auto& sha_256 = prepared->mechanisms[0].verifier;
@@ -102,7 +120,7 @@ TEST_SUITE("admin/addresses and passwords") {
 
     TEST_CASE("SCRAM-SHA-1 can be left out") {
         test::need_secrets();
-        const auto prepared = prepare_credentials(Password("pencil"), false);
+        const auto prepared = prepare_credentials(Password("pencil case"), false);
         REQUIRE(prepared.has_value());
         REQUIRE(prepared->mechanisms.size() == 1);
         CHECK(prepared->mechanisms[0].verifier.hash == test::Hash::sha_256);
@@ -110,12 +128,12 @@ TEST_SUITE("admin/addresses and passwords") {
 
     TEST_CASE("spellings that SASLprep makes one are one password") {
         test::need_secrets();
-        // I with soft hyphen, X; and ROMAN NUMERAL NINE (RFC 4013 section 3)
-        const auto prepared = prepare_credentials(Password("I\xc2\xadX"), false);
+        // In it: I with soft hyphen, X; and ROMAN NUMERAL NINE (RFC 4013 section 3)
+        const auto prepared = prepare_credentials(Password("pencil I\xc2\xadX"), false);
         REQUIRE(prepared.has_value());
         const auto& verifier = prepared->mechanisms[0].verifier;
         const auto same =
-            xmpp::scram::derive_credential(verifier.hash, "IX", verifier.salt, verifier.iterations);
+            xmpp::scram::derive_credential(verifier.hash, "pencil IX", verifier.salt, verifier.iterations);
         CHECK(same.verifier.stored_key == verifier.stored_key);
     }
 }

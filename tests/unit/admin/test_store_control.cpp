@@ -101,15 +101,15 @@ Status status_of(const Reply& reply) {
 TEST_SUITE("admin/store control") {
     TEST_CASE("an account's life through requests, and the hooks around each step") {
         Controlled c;
-        CHECK(c.ask(Command::account_add, "Romeo@chat.example", "pencil") == Reply(Facts{}));
+        CHECK(c.ask(Command::account_add, "Romeo@chat.example", "pencil case") == Reply(Facts{}));
         CHECK(c.ask(Command::account_count) == Reply(Facts{{"accounts", std::int64_t{1}}}));
         const auto jid = *xmpp::BareJid::parse("romeo@chat.example");
-        CHECK(c.login(jid, crypto::Mechanism::scram_sha_256, "pencil").has_value());
+        CHECK(c.login(jid, crypto::Mechanism::scram_sha_256, "pencil case").has_value());
         CHECK(c.record(jid).credentials.size() == 1);  // scram_sha_1 is off
         CHECK(c.ask(Command::account_suspend, "romeo@chat.example").has_value());
         CHECK(c.ask(Command::account_unsuspend, "romeo@chat.example").has_value());
-        CHECK(c.ask(Command::account_reset, "romeo@chat.example", "other").has_value());
-        CHECK(c.login(jid, crypto::Mechanism::scram_sha_256, "other").has_value());
+        CHECK(c.ask(Command::account_reset, "romeo@chat.example", "other case").has_value());
+        CHECK(c.login(jid, crypto::Mechanism::scram_sha_256, "other case").has_value());
         CHECK(c.ask(Command::account_erase, "romeo@chat.example").has_value());
         CHECK(c.handler.seen == std::vector<std::string>{
                                     "after added romeo@chat.example", "before suspended romeo@chat.example",
@@ -121,8 +121,9 @@ TEST_SUITE("admin/store control") {
 
     TEST_CASE("what fails changes nothing, and nobody is told that it changed") {
         Controlled c;
-        CHECK(status_of(c.ask(Command::account_add, "romeo@other.example", "pencil")) == Status::usage);
+        CHECK(status_of(c.ask(Command::account_add, "romeo@other.example", "pencil case")) == Status::usage);
         CHECK(status_of(c.ask(Command::account_add, "romeo@chat.example", "")) == Status::usage);
+        CHECK(status_of(c.ask(Command::account_add, "romeo@chat.example", "pencil")) == Status::usage);
         CHECK(status_of(c.ask(Command::account_erase, "chat.example")) == Status::usage);
         CHECK(c.handler.seen.empty());
         CHECK(status_of(c.ask(Command::account_erase, "romeo@chat.example")) == Status::refused);
@@ -142,7 +143,7 @@ TEST_SUITE("admin/store control") {
 
     TEST_CASE("a status is aggregates") {
         Controlled c;
-        CHECK(c.ask(Command::account_add, "romeo@chat.example", "pencil").has_value());
+        CHECK(c.ask(Command::account_add, "romeo@chat.example", "pencil case").has_value());
         c.create_bucket(crypto::ClassId::archive, 1, 3'000'000);
         c.create_bucket(crypto::ClassId::archive, 2, 2'000'000);
         c.create_bucket(crypto::ClassId::letterbox, 1, store::no_deadline);
