@@ -22,13 +22,6 @@ std::optional<std::string> decoded(std::string_view text) {
 
 }  // namespace
 
-std::string essence(std::string_view media_type) {
-    std::string out(media_type.substr(0, media_type.find_first_of("; \t")));
-    std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-    return out;
-}
-
-
 std::optional<FormFields> FormFields::parse(std::string_view body) {
     FormFields out;
     out.fields_.reserve(most_fields);  // no copy of a short password is left behind by growing

@@ -77,21 +77,17 @@ asio::awaitable<Response> serve(core::Core* core, Exchange exchange) {
     const std::optional<std::uint64_t> size = co_await std::move(looking);
     if (!size) co_return plain(503);
     const std::string tag = "\"" + std::to_string(*size) + '"';
-    std::vector<Field> fields{{"Content-Type", "application/x-ndjson"}, {"Accept-Ranges", "bytes"}, {"ETag", tag}, {"Cache-Control", "no-cache"}};
+    Response out{.fields = {{"Content-Type", "application/x-ndjson"}, {"Accept-Ranges", "bytes"}, {"ETag", tag}, {"Cache-Control", "no-cache"}}};
     const Request& request = exchange.request;
-    if (matches(request.field("if-none-match"), tag)) co_return Response{.status = 304, .fields = std::move(fields)};
-    Range range{.first = 0, .length = *size};
-    auto verdict = RangeVerdict::whole;
-    if (request.method == Method::get && (!request.has("if-range") || request.field("if-range") == tag))
-        verdict = parse_range(request.field("range"), *size, range);
-    if (verdict == RangeVerdict::unsatisfiable) {
-        Response out = plain(416);
-        out.fields.push_back({"Content-Range", "bytes */" + std::to_string(*size)});
+    if (matches(request.field("if-none-match"), tag)) {
+        out.status = 304;
         co_return out;
     }
-    if (verdict == RangeVerdict::part)
-        fields.push_back({"Content-Range", "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + '/' + std::to_string(*size)});
-    co_return Response{.status = verdict == RangeVerdict::part ? 206 : 200, .fields = std::move(fields), .pieces = pieces_of(core, path, range), .length = range.length};
+    auto range = range_for(request, tag, *size, out);
+    if (!range) co_return std::move(range.error());
+    out.pieces = pieces_of(core, path, *range);
+    out.length = range->length;
+    co_return out;
 }
 
 }  // namespace

@@ -37,6 +37,14 @@ struct Target {
     std::string path, query;
 };
 std::optional<Target> parse_target(std::string_view text);
+/// Without the spaces and tabs at both ends.
+std::string_view trimmed(std::string_view text);
+/// Of a comma-separated list (RFC 9110 section 5.6.1), each trimmed.
+std::vector<std::string_view> elements(std::string_view list);
+/// ASCII: names of fields, codings, languages and media types are written in letters of any case.
+std::string in_lower_case(std::string_view text);
+/// `word` is in lower case.
+bool same_word(std::string_view text, std::string_view word);
 /// Of a media type: "Text/HTML; charset=utf-8" is "text/html". Parameters may change on the way: browsers write charsets in a way of their own.
 std::string essence(std::string_view media_type);
 /// RFC 3986 section 2.1 undone; nothing if it is not well formed.

@@ -20,11 +20,6 @@ bool is_token(std::string_view text) {
 
 bool only(std::string_view text, std::string_view allowed) { return text.find_first_not_of(allowed) == text.npos; }
 
-/// Codings and expectations are words in letters of any case (RFC 9112 section 7, RFC 9110 section 10.1.1). `word` is in lower case.
-bool same_word(std::string_view text, std::string_view word) {
-    return std::ranges::equal(text, word, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
-}
-
 constexpr std::string_view digits = "0123456789";
 
 /// RFC 9110 section 7.2: uri-host [ ":" port ].
@@ -89,15 +84,6 @@ Method method_of(unsigned method) {
 }
 
 }  // namespace
-
-bool Request::has(std::string_view name) const { return std::ranges::find(fields, name, &Field::name) != fields.end(); }
-
-std::string Request::field(std::string_view name) const {
-    std::string out;
-    for (const Field& field : fields)
-        if (field.name == name) out += (out.empty() ? "" : ", ") + field.value;
-    return out;
-}
 
 void RequestParser::refuse(int status) {
     if (state_ == State::refused) return;
@@ -168,8 +154,7 @@ void RequestParser::parse() {
     if (HTTP_PARSER_ERRNO(&parser) == HPE_INVALID_METHOD) return refuse(501);
     if (HTTP_PARSER_ERRNO(&parser) != HPE_OK || parsed != head_.size()) return refuse(400);
     for (Field& field : collected.fields) {
-        for (char& c : field.name)
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        field.name = in_lower_case(field.name);
         field.value.erase(field.value.find_last_not_of(" \t") + 1);
     }
     auto target = parse_target(collected.target);

@@ -23,27 +23,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> always{{
 
 std::string_view name_of(int status) { return http_status_str(static_cast<http_status>(status)); }
 
-std::string_view trimmed(std::string_view text) {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
-
-/// Calls `each` with the elements of a comma-separated list.
-template <class F> void split(std::string_view list, F each) {
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(','), list.size());
-        each(trimmed(list.substr(0, end)));
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-}
-
 bool number(std::string_view text, std::uint64_t& out) {
     const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     return !text.empty() && error == std::errc{} && rest == text.data() + text.size();
-}
-
-bool same_letters(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
 }
 
 /// Thousandths; an unreadable weight is none.
@@ -121,28 +103,43 @@ RangeVerdict parse_range(std::string_view field, std::uint64_t size, Range& out)
     return RangeVerdict::part;
 }
 
+std::expected<Range, Response> range_for(const Request& request, std::string_view tag, std::uint64_t size, Response& out) {
+    Range range{.first = 0, .length = size};
+    const bool asked = request.method == Method::get && (!request.has("if-range") || request.field("if-range") == tag);
+    const auto verdict = asked ? parse_range(request.field("range"), size, range) : RangeVerdict::whole;
+    const std::string of_all = '/' + std::to_string(size);
+    if (verdict == RangeVerdict::unsatisfiable) {
+        Response refused = plain(416);
+        refused.fields.push_back({"Content-Range", "bytes *" + of_all});
+        return std::unexpected(std::move(refused));
+    }
+    if (verdict == RangeVerdict::part) {
+        out.status = 206;
+        out.fields.push_back({"Content-Range", "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + of_all});
+    }
+    return range;
+}
+
 bool matches(std::string_view if_none_match, std::string_view tag) {
-    bool found = false;
-    split(if_none_match, [&](std::string_view given) {
+    return std::ranges::any_of(elements(if_none_match), [&](std::string_view given) {
         if (given.starts_with("W/")) given.remove_prefix(2);
-        found = found || given == tag || given == "*";
+        return given == tag || given == "*";
     });
-    return found;
 }
 
 std::size_t choose_language(std::string_view accept_language, const std::vector<std::string_view>& available) {
     std::size_t chosen = 0;
     unsigned best = 0;
-    split(accept_language, [&](std::string_view item) {
+    for (const auto item : elements(accept_language)) {
         const std::size_t end = std::min(item.find(';'), item.size());
         const std::string_view name = trimmed(item.substr(0, end)), primary = name.substr(0, name.find('-'));
         const unsigned wanted = weight(item.substr(std::min(end + 1, item.size())));
         for (std::size_t i = 0; i < available.size(); ++i)
-            if (wanted > best && same_letters(primary, available[i])) {
+            if (wanted > best && same_word(primary, available[i])) {
                 best = wanted;
                 chosen = i;
             }
-    });
+    }
     return chosen;
 }
 

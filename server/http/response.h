@@ -2,6 +2,7 @@
 // What is answered. Values; the pieces of a long body are made as they are sent, so one piece is all that lies in memory.
 #pragma once
 #include <asio/awaitable.hpp>
+#include <expected>
 #include <functional>
 
 #include "retention/clock.h"
@@ -41,6 +42,9 @@ struct Range {
 };
 enum class RangeVerdict : std::uint8_t { whole, part, unsatisfiable };
 RangeVerdict parse_range(std::string_view field, std::uint64_t size, Range& out);
+/// What is to be sent of something of `size` bytes under this entity tag, as Range and If-Range ask for it; a part is announced in `out`
+/// (206, Content-Range). The error: 416.
+std::expected<Range, Response> range_for(const Request& request, std::string_view tag, std::uint64_t size, Response& out);
 /// If-None-Match names this entity tag, or is "*". `tag` with its quotes.
 bool matches(std::string_view if_none_match, std::string_view tag);
 

@@ -257,20 +257,10 @@ asio::awaitable<Response> get(core::Core* core, Exchange exchange) {
         out.status = 304;
         co_return out;
     }
-    Range range{.first = 0, .length = header.size};
-    auto verdict = RangeVerdict::whole;
-    if (request.method == Method::get && (!request.has("if-range") || request.field("if-range") == tag)) verdict = parse_range(request.field("range"), header.size, range);
-    if (verdict == RangeVerdict::unsatisfiable) {
-        Response refused = with_cors(plain(416));
-        refused.fields.push_back({"Content-Range", "bytes */" + std::to_string(header.size)});
-        co_return refused;
-    }
-    if (verdict == RangeVerdict::part) {
-        out.status = 206;
-        out.fields.push_back({"Content-Range", "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + '/' + std::to_string(header.size)});
-    }
-    file->at = range.first;
-    file->left = out.length = range.length;
+    auto range = range_for(request, tag, header.size, out);
+    if (!range) co_return with_cors(std::move(range.error()));
+    file->at = range->first;
+    file->left = out.length = range->length;
     out.pieces = [core, file, counted = std::make_shared<const GoingOut>(core->uploads.going_out)] { return next_piece(core, file); };
     co_return out;
 }

@@ -12,20 +12,14 @@
 namespace lethe::http {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-char as_is(char c) { return c; }
+/// `word` is in lower case.
+bool lists_word(std::string_view list, std::string_view word) {
+    return std::ranges::any_of(elements(list), [word](std::string_view element) { return same_word(element, word); });
+}
 
-/// An element of a comma-separated list. `wanted` is in lower case.
-bool lists(std::string_view list, std::string_view wanted, char (*letter)(char) = lower) {
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(','), list.size());
-        std::string_view element = list.substr(0, end);
-        element.remove_prefix(std::min(element.find_first_not_of(" \t"), element.size()));
-        element = element.substr(0, element.find_last_not_of(" \t") + 1);
-        if (std::ranges::equal(element, wanted, {}, letter)) return true;
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-    return false;
+bool offers_xmpp(std::string_view protocols) {
+    const auto offered = elements(protocols);
+    return std::ranges::find(offered, std::string_view("xmpp")) != offered.end();
 }
 
 std::string accept_of(std::string_view key) {
@@ -40,15 +34,15 @@ Response refusal(int status, std::string_view why) {
 /// What is wrong with it; nothing: 101 may follow.
 std::optional<Response> objection(const Request& request) {
     if (request.method != Method::get) return not_allowed("GET");
-    if (!lists(request.field("upgrade"), "websocket") || request.field("sec-websocket-version") != "13") {
+    if (!lists_word(request.field("upgrade"), "websocket") || request.field("sec-websocket-version") != "13") {
         Response out = refusal(426, "This address is for XMPP clients, by WebSocket (RFC 7395).");
         out.fields.insert(out.fields.end(), {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}});
         return out;
     }
-    if (!lists(request.field("connection"), "upgrade") || !request.keep_alive) return refusal(400, "A WebSocket needs \"Connection: Upgrade\" in HTTP/1.1 (RFC 6455).");
+    if (!lists_word(request.field("connection"), "upgrade") || !request.keep_alive) return refusal(400, "A WebSocket needs \"Connection: Upgrade\" in HTTP/1.1 (RFC 6455).");
     const auto key = xmpp::base64::decode(request.field("sec-websocket-key"));
     if (!key || key->size() != 16) return refusal(400, "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455).");
-    if (!lists(request.field("sec-websocket-protocol"), "xmpp", as_is)) return refusal(400, "Sec-WebSocket-Protocol does not offer \"xmpp\" (RFC 7395).");
+    if (!offers_xmpp(request.field("sec-websocket-protocol"))) return refusal(400, "Sec-WebSocket-Protocol does not offer \"xmpp\" (RFC 7395).");
     return std::nullopt;
 }
 

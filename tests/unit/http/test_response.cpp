@@ -72,6 +72,36 @@ TEST_SUITE("http/response") {
         }
     }
 
+    TEST_CASE("a part is announced to who asks for one of what is there now, with GET") {
+        const auto ask = [](Method method, std::string range, std::string if_range) {
+            Request request{.method = method, .fields = {{"range", std::move(range)}}};
+            if (!if_range.empty()) request.fields.push_back({"if-range", std::move(if_range)});
+            return request;
+        };
+        Response part, whole;
+        CHECK(*range_for(ask(Method::get, "bytes=2-5", "\"tag\""), "\"tag\"", 10, part) == Range{2, 4});
+        CHECK(part.status == 206);
+        CHECK(has(head_of(part, sunday, true), "Content-Range: bytes 2-5/10\r\n"));
+        for (const auto& request : {ask(Method::head, "bytes=2-5", ""), ask(Method::get, "bytes=2-5", "\"other\""), ask(Method::get, "bytes=2-5", "W/\"tag\"")})
+            CHECK(*range_for(request, "\"tag\"", 10, whole) == Range{0, 10});
+        CHECK(whole.status == 200);
+        CHECK(whole.fields.empty());
+        const auto refused = range_for(ask(Method::get, "bytes=10-", ""), "\"tag\"", 10, whole);
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().status == 416);
+        CHECK(has(head_of(refused.error(), sunday, true), "Content-Range: bytes */10\r\n"));
+    }
+
+    TEST_CASE("lists and words of fields") {
+        CHECK(elements("").empty());
+        CHECK(elements("a") == std::vector<std::string_view>{"a"});
+        CHECK(elements(" a,\tb c ,,d ") == std::vector<std::string_view>{"a", "b c", "", "d"});
+        CHECK(same_word("WebSocket", "websocket"));
+        CHECK_FALSE(same_word("websocket2", "websocket"));
+        CHECK_FALSE(same_word("[ebsocket", "{ebsocket"));
+        CHECK(in_lower_case("Content-TYPE[\xc3\x84") == "content-type[\xc3\x84");
+    }
+
     TEST_CASE("entity tags are compared weakly") {
         CHECK(matches("\"a\"", "\"a\""));
         CHECK(matches("W/\"a\"", "\"a\""));
