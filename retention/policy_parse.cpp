@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "crypto/upload.h"
 #include "retention/log_events.h"
 #include "retention/policy.h"
 #include "retention/toml_file.h"
@@ -255,7 +256,7 @@ void read_letterbox(TomlSection section, Policy& policy) {
 void read_uploads(TomlSection section, Policy& policy) {
     policy.uploads = section.keep("keep").value_or(Keep{});
     const auto limit = [&](std::string_view key, std::uint64_t& out) {
-        const auto value = section.integer(key, 0, std::int64_t{1} << 40);
+        const auto value = section.integer(key, 0, std::int64_t{crypto::largest_upload});
         if (!value) return;
         const std::string name = "uploads." + std::string(key);
         if (*value == 0 && policy.uploads.stored())
