@@ -8,8 +8,8 @@
 #include <asio/detached.hpp>
 
 #include "server/admin/operations.h"
-#include "server/core/async.h"
 #include "server/core/core.h"
+#include "server/core/credentials.h"
 #include "server/feature/all.h"
 #include "server/feature/erasure.h"
 #include "server/xmpp/ns.h"
@@ -28,23 +28,11 @@ void get(core::Request& request) {
     });
 }
 
-using Prepared = std::expected<admin::PreparedCredentials, admin::Failure>;
-
 asio::awaitable<void> change_password(core::Core& core, std::shared_ptr<core::Session> session, std::shared_ptr<admin::Password> password,
                                       core::Responder responder) {
-    // Shared, because a pool job has to be copyable and credentials are not.
-    std::function<std::shared_ptr<Prepared>()> job = [password, sha_1 = core.env.config.sasl.scram_sha_1] {
-        return std::make_shared<Prepared>(admin::prepare_credentials(*password, sha_1));
-    };
     const auto account = session->account_ptr();
-    std::optional<core::Turn> turn;
-    const auto turns = core.password_changes;
-    auto entering = turns->enter();
-    co_await std::move(entering);
-    turn.emplace(turns);
-    auto preparing = core::on_pool<std::shared_ptr<Prepared>>(core.env.io, core.env.pool, std::move(job));
+    auto preparing = core::prepare_credentials(core, std::move(password));
     const auto prepared = co_await std::move(preparing);
-    turn.reset();
     account->changing_password = false;
     if (!*prepared) {
         responder.error({Condition::not_acceptable, prepared->error().text});

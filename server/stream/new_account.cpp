@@ -5,6 +5,7 @@
 
 #include "server/admin/password_rule.h"
 #include "server/core/async.h"
+#include "server/core/credentials.h"
 #include "server/core/introduction.h"
 
 namespace lethe::stream {
@@ -19,23 +20,6 @@ std::int64_t steady_now() {
 std::unexpected<NotMade> no(Why why, std::string text) { return std::unexpected(NotMade{why, std::move(text)}); }
 std::unexpected<NotMade> used_up() { return no(Why::used_up, "The invitation was used up meanwhile."); }
 std::unexpected<NotMade> taken() { return no(Why::taken, "This name is taken; choose another one."); }
-
-using Prepared = std::expected<admin::PreparedCredentials, admin::Failure>;
-
-asio::awaitable<std::shared_ptr<Prepared>> prepare(core::Core& core, std::shared_ptr<admin::Password> password) {
-    // Shared, because a pool job has to be copyable and credentials are not.
-    std::function<std::shared_ptr<Prepared>()> job = [password, sha_1 = core.env.config.sasl.scram_sha_1] {
-        return std::make_shared<Prepared>(admin::prepare_credentials(*password, sha_1));
-    };
-    std::optional<core::Turn> turn;
-    const auto turns = core.password_changes;
-    auto entering = turns->enter();
-    co_await std::move(entering);
-    turn.emplace(turns);
-    auto preparing = core::on_pool<std::shared_ptr<Prepared>>(core.env.io, core.env.pool, std::move(job));
-    auto prepared = co_await std::move(preparing);
-    co_return prepared;
-}
 
 bool exists(core::Core& core, const xmpp::BareJid& account) {
     return bool(core.logs.find(account)) || core.env.operations.busy(core.env.keys.account_id(account));
@@ -55,7 +39,7 @@ std::expected<void, NotMade> may_ask(core::Core& core, RegistrationLimits& limit
 using Found = std::optional<admin::Invitations::Found>;
 
 /// Adds it, with the invitation's use and the inviter in the same batch.
-asio::awaitable<std::shared_ptr<admin::Outcome>> add(core::Core& core, xmpp::BareJid account, std::shared_ptr<Prepared> prepared, std::shared_ptr<Found> found) {
+asio::awaitable<std::shared_ptr<admin::Outcome>> add(core::Core& core, xmpp::BareJid account, core::Prepared prepared, std::shared_ptr<Found> found) {
     const auto outcome = std::make_shared<admin::Outcome>();
     std::function<void(std::function<void()>)> start = [&core, account, prepared, outcome, found](std::function<void()> go_on) {
         admin::Operations::With with;
@@ -95,7 +79,7 @@ std::expected<NewAccount, NotMade> new_account(std::string_view name, std::strin
 asio::awaitable<std::expected<void, NotMade>> make_account(core::Core& core, RegistrationLimits& limits, std::shared_ptr<const NewAccount> account, std::function<bool()> wanted) {
     if (auto may = may_ask(core, limits, *account); !may) co_return may;
     if (core.password_changes->full()) co_return no(Why::busy, "Too many accounts are being made. Try again in a minute.");
-    auto preparing = prepare(core, account->password);
+    auto preparing = core::prepare_credentials(core, account->password);
     const auto prepared = co_await std::move(preparing);
     if (!wanted()) co_return no(Why::not_wanted, "");
     if (!*prepared) co_return no(Why::bad_password, prepared->error().text);
