@@ -21,10 +21,14 @@ from lethe_test.server import free_port  # noqa: E402
 
 
 class Lethe:
-    """One running server. `account()` makes an account that no other test uses."""
+    """One running server. `account()` makes an account that no other test uses. `web`: listens for HTTP too, at the address that it gives out."""
 
-    def __init__(self, **how):
-        self.server = lethe_test.Server(**how).start()
+    def __init__(self, web=False, **how):
+        self.server = lethe_test.Server(**how)
+        if web:
+            self.server.web = self.server.links_by_address = True
+            self.server.configure()
+        self.server.start()
         self.ADDRESS, self.port = self.server.address
         self.port_tls = self.server.address_tls[1]
         self.certificate = str(self.server.config_dir / "tls" / "cert.pem")

@@ -5,16 +5,17 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 
 class Profanity:
     """Profanity logged in as one account. Use as a context manager. Its home is fresh and gone afterwards, unless the caller names one: there it
-    finds what it left (keys, for example)."""
+    finds what it left (keys, for example). `columns`: so wide is the terminal; a longer line is cut in pieces on the screen."""
 
-    def __init__(self, server, jid, password, home=None):
-        self.server, self.jid, self.password = server, jid, password
+    def __init__(self, server, jid, password, home=None, columns=150):
+        self.server, self.jid, self.password, self.columns = server, jid, password, columns
         self.home = home or tempfile.mkdtemp(prefix="profanity-")
         self.own_home = home is None
         self.socket = os.path.join(self.home, "tmux")
@@ -43,7 +44,7 @@ class Profanity:
 
     def __enter__(self):
         try:
-            self.tmux("new-session", "-d", "-x", "150", "-y", "45", "profanity")
+            self.tmux("new-session", "-d", "-x", str(self.columns), "-y", "45", "profanity")
             self.see("Profanity")
             self.type("/connect me")
             self.see("logged in successfully")
@@ -89,3 +90,41 @@ class Profanity:
             self.type(command)
             return all(text in self.screen() for text in texts)
         wait_until(shown, lambda: f"{texts} after {command}:\n{self.screen()}")
+
+
+class Terminals:
+    """For a TestCase with `self.server`: people at Profanity who come, go and talk with OMEMO."""
+
+    columns = 150
+
+    def terminal(self, account, home):
+        terminal = Profanity(self.server, *account, home=home, columns=self.columns)
+        terminal.__enter__()
+        self.addCleanup(lambda: terminal.home and terminal.__exit__())
+        return terminal
+
+    def leave(self, terminal):
+        terminal.__exit__()
+        terminal.home = None
+
+    def home(self):
+        home = tempfile.mkdtemp(prefix="profanity-")
+        self.addCleanup(shutil.rmtree, home)
+        return home
+
+    def begin(self, terminal):
+        """New keys, published; contacts' devices are trusted without looking: this is about the server."""
+        terminal.type("/omemo trustmode blind")
+        terminal.type("/omemo gen")
+        terminal.see("Your Device ID is")
+
+    def say(self, speaker, listener, text):
+        """Profanity trusts a key as soon as a message came with it, and refuses to send, with a line that soon scrolls away, while it still waits for
+        the list of the other's devices: so what was not heard after a while is said again."""
+        def heard():
+            speaker.type(text)
+            end = time.monotonic() + PATIENCE / 4
+            while time.monotonic() < end and text not in listener.screen():
+                time.sleep(0.1)
+            return text in listener.screen()
+        wait_until(heard, lambda: f"'{text}' to arrive; the speaker sees:\n{speaker.screen()}\nthe listener:\n{listener.screen()}", 2 * PATIENCE)

@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """End-to-end encryption by clients nobody here wrote: what OMEMO publishes is there for people who write to somebody absent."""
-import shutil
-import tempfile
-import time
 import unittest
 import xml.etree.ElementTree as ET
 
 from person import Person
 from server import lethe_test, WithServer
-from terminal import Profanity
-from waiting import PATIENCE, wait_until
+from terminal import Terminals
 
 LEGACY = "eu.siacs.conversations.axolotl"
 DEVICES = "urn:xmpp:omemo:2:devices"
 BUNDLES = "urn:xmpp:omemo:2:bundles"
 
 
-class AtTwoTerminals(WithServer, unittest.TestCase):
+class AtTwoTerminals(WithServer, Terminals, unittest.TestCase):
     """The older namespace, as Profanity speaks it."""
-
-    def terminal(self, account, home):
-        terminal = Profanity(self.server, *account, home=home)
-        terminal.__enter__()
-        self.addCleanup(lambda: terminal.home and terminal.__exit__())
-        return terminal
-
-    def leave(self, terminal):
-        terminal.__exit__()
-        terminal.home = None
-
-    def home(self):
-        home = tempfile.mkdtemp(prefix="profanity-")
-        self.addCleanup(shutil.rmtree, home)
-        return home
 
     def test_the_first_message_to_somebody_absent_and_a_conversation(self):
         hers, his = self.server.account("olga"), self.server.account("milo")
@@ -60,23 +41,6 @@ class AtTwoTerminals(WithServer, unittest.TestCase):
         self.leave(milo)
         self.leave(olga)
         self.archived_encrypted(his)
-
-    def say(self, speaker, listener, text):
-        """Profanity trusts a key as soon as a message came with it, and refuses to send, with a line that soon scrolls away, while it still waits for
-        the list of the other's devices: so what was not heard after a while is said again."""
-        def heard():
-            speaker.type(text)
-            end = time.monotonic() + PATIENCE / 4
-            while time.monotonic() < end and text not in listener.screen():
-                time.sleep(0.1)
-            return text in listener.screen()
-        wait_until(heard, lambda: f"'{text}' to arrive; the speaker sees:\n{speaker.screen()}\nthe listener:\n{listener.screen()}", 2 * PATIENCE)
-
-    def begin(self, terminal):
-        """New keys, published; contacts' devices are trusted without looking: this is about the server."""
-        terminal.type("/omemo trustmode blind")
-        terminal.type("/omemo gen")
-        terminal.see("Your Device ID is")
 
     def archived_encrypted(self, account):
         """The server has had nothing but ciphertext."""

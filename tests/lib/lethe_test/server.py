@@ -81,6 +81,7 @@ class Server:
         self.pid = None
         self.host = loopback_address()
         self.web = False       # listens for HTTP too: on TLS (https) and in plain (plain)
+        self.links_by_address = False  # gives out the address and port of https, for clients that do not know where the domain is
         if init:
             self.init()
 
@@ -100,6 +101,8 @@ class Server:
         if self.web:
             self.https, self.plain = [(self.host, free_port(self.host)) for _ in range(2)]
             ours["listen"].update(https=["%s:%d" % self.https], http_loopback="%s:%d" % self.plain)
+            if self.links_by_address:
+                ours["http"] = {"url": "https://%s:%d" % self.https}
         written = tomllib.loads(self.config_file.read_text())
         self.config_file.write_text(dumps(merged(merged(written, self.config), ours)))
 
