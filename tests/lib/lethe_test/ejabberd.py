@@ -23,6 +23,7 @@ registration_timeout: infinity
 listen:
   - {{port: {port}, ip: "{host}", module: ejabberd_c2s, starttls: true, starttls_required: true, max_stanza_size: 262144, access: c2s}}
   - {{port: {tls_port}, ip: "{host}", module: ejabberd_c2s, tls: true, max_stanza_size: 262144, access: c2s}}
+  - {{port: {web_port}, ip: "{host}", module: ejabberd_http, tls: true, request_handlers: {{"/xmpp-websocket": ejabberd_http_ws}}}}
 access_rules:
   c2s: {{allow: all}}
 modules:
@@ -45,14 +46,14 @@ class Ejabberd:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lethe-ejabberd-"))
         host = loopback_address()
-        self.address, self.address_tls = (host, free_port(host)), (host, free_port(host))
+        self.address, self.address_tls, self.https = [(host, free_port(host)) for _ in range(3)]
         self.accounts = []
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                         "-subj", f"/CN={self.domain}", "-keyout", self.directory / "key.pem", "-out", self.directory / "cert.pem"],
                        check=True, capture_output=True)
         (self.directory / "both.pem").write_text((self.directory / "key.pem").read_text() + (self.directory / "cert.pem").read_text())
         (self.directory / "ejabberd.yml").write_text(CONFIGURATION.format(
-            dir=self.directory, host=host, port=self.address[1], tls_port=self.address_tls[1], domain=self.domain))
+            dir=self.directory, host=host, port=self.address[1], tls_port=self.address_tls[1], web_port=self.https[1], domain=self.domain))
 
     @staticmethod
     def installed():
@@ -72,7 +73,7 @@ class Ejabberd:
         limit = time.monotonic() + LIMIT
         while True:
             try:
-                for address in (self.address, self.address_tls):
+                for address in (self.address, self.address_tls, self.https):
                     socket.create_connection(address).close()
                 break
             except OSError:

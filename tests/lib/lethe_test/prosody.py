@@ -14,10 +14,12 @@ from .server import free_port, loopback_address
 CONFIGURATION = """
 pidfile = "{dir}/pid"; data_path = "{dir}/data"; certificates = "{dir}"; run_as_root = true
 daemonize = false; log = {{ error = "{dir}/log" }}; plugin_paths = {{}}
-modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "mam"; "blocklist"; "smacks"; "offline"; "register"; "presence"; "message"; "iq"; "carbons"; "pep" }}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "mam"; "blocklist"; "smacks"; "offline"; "register"; "presence"; "message"; "iq"; "carbons"; "pep"; "websocket" }}
 modules_disabled = {{ "s2s" }}
 c2s_require_encryption = true; authentication = "internal_hashed"
 interfaces = {{ "{host}" }}; c2s_ports = {{ {port} }}; c2s_direct_tls_ports = {{ {tls_port} }}
+http_ports = {{}}; https_ports = {{ {web_port} }}; https_interfaces = {{ "{host}" }}; http_paths = {{ websocket = "/xmpp-websocket" }}
+https_ssl = {{ certificate = "{dir}/cert.pem"; key = "{dir}/key.pem" }}
 ssl = {{ certificate = "{dir}/cert.pem"; key = "{dir}/key.pem" }}
 VirtualHost "{domain}"
 """
@@ -30,10 +32,10 @@ class Prosody:
         """`more` goes to the end of the configuration, with {dir}, {host} and {domain} filled in."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lethe-prosody-"))
         host = loopback_address()
-        self.address, self.address_tls = (host, free_port(host)), (host, free_port(host))
+        self.address, self.address_tls, self.https = [(host, free_port(host)) for _ in range(3)]
         (self.directory / "data").mkdir()
         (self.directory / "prosody.cfg.lua").write_text((CONFIGURATION + more).format(
-            dir=self.directory, host=host, port=self.address[1], tls_port=self.address_tls[1], domain=self.domain))
+            dir=self.directory, host=host, port=self.address[1], tls_port=self.address_tls[1], web_port=self.https[1], domain=self.domain))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                         "-subj", f"/CN={self.domain}", "-keyout", self.directory / "key.pem", "-out", self.directory / "cert.pem"],
                        check=True, capture_output=True)
@@ -54,7 +56,7 @@ class Prosody:
         limit = time.monotonic() + LIMIT
         while True:
             try:
-                for address in (self.address, self.address_tls):
+                for address in (self.address, self.address_tls, self.https):
                     socket.create_connection(address).close()
                 return self
             except OSError:

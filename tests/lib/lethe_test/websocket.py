@@ -65,7 +65,7 @@ class WebSocketClient(Client):
                 raise AssertionError(f"no WebSocket, but {head!r}")
             head += byte
         lines = head.decode().split("\r\n")
-        answer = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        answer = {name: value.strip() for name, _, value in (line.lower().partition(":") for line in lines[1:])}
         if (lines[0], answer.get("sec-websocket-accept"), answer.get("sec-websocket-protocol")) != ("HTTP/1.1 101 Switching Protocols", accept_of(key).lower(), "xmpp"):
             raise AssertionError(f"no WebSocket, but {head!r}")
         return self
