@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // lethed: the server, in the foreground.
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,10 +25,19 @@ void harden() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
+/// LMDB asks for 3 MiB of tables for each open environment and uses a page of them. From the system they cost what is used; glibc, which
+/// moves this bound up to the largest piece that was ever given back, would soon take them from its heap and clear them. With a bound that is
+/// set, what may stay free at the heap's end no longer moves up either: too little for the pieces of files, which would come and go by system calls.
+void keep_large_pieces_apart() {
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     harden();
+    keep_large_pieces_apart();
     CLI::App app{"lethed: an XMPP server that forgets. Runs in the foreground; SIGTERM stops it, SIGHUP reads the certificate and the policy again."};
     app.footer("Examples:\n  lethed --config /etc/lethe/lethe.toml\n  lethed --passphrase-fd 3 3< <(pass lethe/node-key)\n\nMake a configuration with: lethectl init --domain chat.example\n\nExit status: 0 stopped by a signal, 2 refused to start, and the last lines say why.");
     std::string config = "/etc/lethe/lethe.toml";

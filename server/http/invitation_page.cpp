@@ -52,16 +52,16 @@ std::string InvitationPage::invitation(const admin::Invitations::Found& found, c
         paragraph(say("Whoever uses this invitation becomes a contact of ", "Wer diese Einladung benutzt, wird ein Kontakt von ") + "<strong>" + xml::escape(found.inviter->to_string()) +
                   "</strong>.");
     const std::string address = xml::escape(found.uri);
-    heading(say("With a program for chats", "Mit einem Chat-Programm"));
+    heading(say("With a chat app", "Mit einer Chat-App"));
     paragraph("<a class=\"join\" href=\"" + address + "\">" + say("Open the invitation", "Einladung öffnen") + "</a>");
-    paragraph(say("If nothing happens, install one of the programs below first, then come back here. With this link you choose a name and a password; nobody here learns who you are.",
-                  "Wenn nichts geschieht, installieren Sie zuerst eines der Programme unten und kommen dann hierher zurück. Mit diesem Link wählen Sie einen Namen und ein Passwort; "
+    paragraph(say("If nothing happens, install one of the apps below first, then come back here. With this link you choose a name and a password; nobody here learns who you are.",
+                  "Wenn nichts geschieht, installieren Sie zuerst eine der Apps unten und kommen dann hierher zurück. Mit diesem Link wählen Sie einen Namen und ein Passwort; "
                   "niemand erfährt hier, wer Sie sind."));
-    heading(say("Or here", "Oder hier"));
+    heading(say("Or here, without an app", "Oder hier, ohne App"));
     form(refused, name);
     heading(say("What this server is", "Was dieser Server ist"));
     about();
-    heading(say("Programs", "Programme"));
+    heading("Apps");
     clients(true);
     heading(say("For another device", "Für ein anderes Gerät"));
     code(found.uri);
@@ -78,9 +78,9 @@ std::string InvitationPage::made(const xmpp::BareJid& account, const std::option
     paragraph(say("Keep the password well: nobody can give you back what it opens.", "Bewahren Sie das Passwort gut auf: Niemand kann Ihnen zurückgeben, was es öffnet."));
     if (!web_client_.empty())
         paragraph("<a class=\"join\" href=\"" + xml::escape(web_client_) + "\">" + say("Log in with this browser", "Mit diesem Browser anmelden") + "</a>");
-    heading(say("Programs", "Programme"));
+    heading("Apps");
     paragraph(say("In each of them: add an account that you have already, with this address and your password.",
-                  "In jedem davon: ein schon bestehendes Konto hinzufügen, mit dieser Adresse und Ihrem Passwort."));
+                  "In jeder davon: ein schon bestehendes Konto hinzufügen, mit dieser Adresse und Ihrem Passwort."));
     clients(false);
     return end();
 }
@@ -151,7 +151,7 @@ void InvitationPage::clients(bool with_link) {
 void InvitationPage::about() {
     const auto kept = [&](const retention::Keep& keep) { return xml::escape(retention::spoken(keep, language_)); };
     paragraph("<strong>" + xml::escape(policy_.service.name) + "</strong> " + say("is run by ", "wird betrieben von ") + xml::escape(policy_.service.operator_name) + ". " +
-              say("It is part of XMPP, for which there are many programs, and it is made to forget.", "Er gehört zu XMPP, wofür es viele Programme gibt, und er ist gemacht, um zu vergessen."));
+              say("It speaks XMPP, which many apps know, and is made to forget.", "Er spricht XMPP, das viele Apps können, und ist gemacht, um zu vergessen."));
     paragraph(say("Messages that your devices can fetch again: ", "Nachrichten, die Ihre Geräte nachladen können: ") + kept(policy_.archive) +
               say("; messages that wait while you are away: ", "; Nachrichten, die warten, während Sie abwesend sind: ") + kept(policy_.letterbox) + ". " +
               say("What is stored of them and of your contacts opens with your login alone. ", "Was davon und von Ihren Kontakten gespeichert ist, öffnet nur Ihre Anmeldung. ") +
