@@ -107,6 +107,10 @@ void Reader::Impl::make_parser() {
     XML_SetCharacterDataHandler(p, [](void* u, const XML_Char* s, int n) noexcept {
         if (!self(u).stopped) self(u).text({s, static_cast<std::size_t>(n)});
     });
+    // Between stanzas there is nothing that could be quoted, and the end of one would be no end any more.
+    XML_SetStartCdataSectionHandler(p, [](void* u) noexcept {
+        if (self(u).place == Place::between) self(u).fail(ReadError::not_well_formed);
+    });
     XML_SetStartNamespaceDeclHandler(p, [](void* u, const XML_Char* prefix, const XML_Char* uri) noexcept {
         Impl& i = self(u);
         ++i.declarations;

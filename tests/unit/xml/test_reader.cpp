@@ -191,6 +191,7 @@ TEST_SUITE("xml/reader") {
                                 "text",
                                 "<a/>text",
                                 "<![CDATA[x]]>",
+                                "<![CDATA[ ]]>",
                                 "<a b='\x01'/>",
                                 "<a>\x08</a>",
                                 "<a\v/>",
