@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Where clients that know only the domain find the WebSocket (XEP-0156 section 3, RFC 6415): two forms of one list. Any page may read them.
+// Where clients that know only the domain find the WebSocket (XEP-0156, RFC 6415): two forms of one list. Any page may read them.
 #include "server/http/resources.h"
 #include "server/xml/element.h"
 
@@ -14,7 +14,7 @@ std::string address_of(std::string_view url) { return "ws" + std::string(url.sub
 asio::awaitable<Response> answer(std::shared_ptr<const Response> response, Exchange) { co_return *response; }
 
 Handler fixed(std::string type, std::string body) {
-    const auto response = std::make_shared<const Response>(Response{.fields = {{"Content-Type", std::move(type)}, {"Access-Control-Allow-Origin", "*"}}, .body = std::move(body)});
+    const auto response = std::make_shared<const Response>(Response{.fields = {{"Content-Type", std::move(type)}}, .body = std::move(body)});
     return [response](Exchange exchange) { return answer(response, std::move(exchange)); };
 }
 

@@ -79,8 +79,10 @@ asio::awaitable<Response> serve(core::Core* core, Exchange exchange) {
     const std::string tag = "\"" + std::to_string(*size) + '"';
     Response out{.fields = {{"Content-Type", "application/x-ndjson"}, {"Accept-Ranges", "bytes"}, {"ETag", tag}, {"Cache-Control", "no-cache"}}};
     const Request& request = exchange.request;
-    if (matches(request.field("if-none-match"), tag)) {
-        out.status = 304;
+    const auto unmet = precondition(request, tag);
+    if (unmet == 412) co_return plain(412);
+    if (unmet) {
+        out.status = *unmet;
         co_return out;
     }
     auto range = range_for(request, tag, *size, out);

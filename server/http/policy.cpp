@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The policy page and the policy file.
+// The policy page and the policy file, and the way there.
 //
 // The data's way: what is in force, and what is announced, comes from the standing that the whole server obeys; the page is rendered when it is
 //   first asked for and kept (one text per language) until either changes or the ledger has one more line about a policy; its entity tag is a
@@ -58,11 +58,13 @@ struct Pages {
     }
 };
 
-/// 304 if the peer has it already.
+/// 304 if the peer has it already, 412 if it wants another one.
 Response tagged(const Request& request, std::string body, std::string tag, std::vector<Field> fields) {
     fields.push_back({"ETag", tag});
     fields.push_back({"Cache-Control", "no-cache"});
-    if (matches(request.field("if-none-match"), tag)) return {.status = 304, .fields = std::move(fields)};
+    const auto unmet = precondition(request, tag);
+    if (unmet == 412) return plain(412);
+    if (unmet) return {.status = *unmet, .fields = std::move(fields)};
     return {.status = 200, .fields = std::move(fields), .body = std::move(body)};
 }
 
@@ -70,6 +72,13 @@ Language language_for(const Request& request, const std::vector<Language>& langu
     std::vector<std::string_view> codes;
     for (const Language language : languages) codes.push_back(retention::code_of(language));
     return languages[choose_language(request.field("accept-language"), codes)];
+}
+
+asio::awaitable<Response> front(Exchange) {
+    Response out = plain(303);
+    // Relative: right under every name, and behind a proxy that puts a path before ours.
+    out.fields.push_back({"Location", "policy"});
+    co_return out;
 }
 
 asio::awaitable<Response> page(core::Core* core, std::shared_ptr<Pages> pages, std::optional<Language> asked, Exchange exchange) {
@@ -91,6 +100,10 @@ asio::awaitable<Response> file(core::Core* core, Exchange exchange) {
 }
 
 }  // namespace
+
+Handler front_page() {
+    return [](Exchange exchange) { return front(std::move(exchange)); };
+}
 
 Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<Language> language) {
     return [&core, language, pages = std::make_shared<Pages>(Pages{.ledger = ledger})](Exchange exchange) { return page(&core, pages, language, std::move(exchange)); };

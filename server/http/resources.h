@@ -15,6 +15,8 @@ using Status = std::function<admin::Reply()>;
 /// `core`, `clients`, `registrations`, `ledger` and what `status` uses outlive the router.
 Router resources(core::Core& core, stream::Connections& clients, stream::RegistrationLimits& registrations, const retention::Ledger& ledger, Status status);
 
+/// For who knows just the host's name: leads to /policy, which says what this is.
+Handler front_page();
 /// The policy as a page, with its changes so far by what the ledger says of them: in the language that the browser prefers of those the policy names, or in `language`.
 Handler policy_page(core::Core& core, const retention::Ledger& ledger, std::optional<retention::Language> language);
 /// policy.toml as it is in force, byte for byte.

@@ -75,15 +75,19 @@ std::string head_of(const Response& response, retention::Time now, bool keep_ali
         if (!switches && std::ranges::find(response.fields, name, &Field::name) == response.fields.end()) add(name, value);
     for (const auto& [name, value] : response.fields) add(name, value);
     if (!switches && response.status != 204 && response.status != 304) add("Content-Length", std::to_string(response.pieces ? response.length : response.body.size()));
-    if (!switches && !keep_alive) add("Connection", "close");
+    // Upgrade is a field of the connection (RFC 9110 section 7.8); a 101 names it itself.
+    const bool upgrade = !switches && std::ranges::find(response.fields, "Upgrade", &Field::name) != response.fields.end();
+    if (upgrade) add("Connection", keep_alive ? "Upgrade" : "Upgrade, close");
+    else if (!switches && !keep_alive) add("Connection", "close");
     return out + "\r\n";
 }
 
 RangeVerdict parse_range(std::string_view field, std::uint64_t size, Range& out) {
     out = {.first = 0, .length = size};
     field = trimmed(field);
-    if (!field.starts_with("bytes=")) return RangeVerdict::whole;
-    field.remove_prefix(6);
+    constexpr std::string_view unit = "bytes";
+    if (!same_word(field.substr(0, unit.size()), unit) || !field.substr(unit.size()).starts_with('=')) return RangeVerdict::whole;
+    field.remove_prefix(unit.size() + 1);
     const std::size_t dash = field.find('-');
     if (dash == field.npos) return RangeVerdict::whole;
     const std::string_view from = trimmed(field.substr(0, dash)), to = trimmed(field.substr(dash + 1));
@@ -120,11 +124,17 @@ std::expected<Range, Response> range_for(const Request& request, std::string_vie
     return range;
 }
 
-bool matches(std::string_view if_none_match, std::string_view tag) {
-    return std::ranges::any_of(elements(if_none_match), [&](std::string_view given) {
-        if (given.starts_with("W/")) given.remove_prefix(2);
+bool matches(std::string_view list, std::string_view tag, Comparison comparison) {
+    return std::ranges::any_of(elements(list), [&](std::string_view given) {
+        if (comparison == Comparison::weak && given.starts_with("W/")) given.remove_prefix(2);
         return given == tag || given == "*";
     });
+}
+
+std::optional<int> precondition(const Request& request, std::string_view tag) {
+    if (request.has("if-match") && !matches(request.field("if-match"), tag, Comparison::strong)) return 412;
+    if (matches(request.field("if-none-match"), tag, Comparison::weak)) return 304;
+    return std::nullopt;
 }
 
 std::size_t choose_language(std::string_view accept_language, const std::vector<std::string_view>& available) {

@@ -45,8 +45,11 @@ RangeVerdict parse_range(std::string_view field, std::uint64_t size, Range& out)
 /// What is to be sent of something of `size` bytes under this entity tag, as Range and If-Range ask for it; a part is announced in `out`
 /// (206, Content-Range). The error: 416.
 std::expected<Range, Response> range_for(const Request& request, std::string_view tag, std::uint64_t size, Response& out);
-/// If-None-Match names this entity tag, or is "*". `tag` with its quotes.
-bool matches(std::string_view if_none_match, std::string_view tag);
+/// Whether a list of entity tags names this one, or is "*" (RFC 9110 section 8.8.3.2). `tag` with its quotes, a strong one.
+enum class Comparison : std::uint8_t { weak, strong };
+bool matches(std::string_view list, std::string_view tag, Comparison comparison);
+/// Conditions of a request for what has this entity tag and no date (RFC 9110 section 13.2.2): 412, or 304, or nothing: it is to be answered.
+std::optional<int> precondition(const Request& request, std::string_view tag);
 
 /// The one of `available` that an Accept-Language (RFC 9110 section 12.5.4) asks for, its index; the first if it asks for none of them.
 std::size_t choose_language(std::string_view accept_language, const std::vector<std::string_view>& available);

@@ -15,6 +15,15 @@ asio::awaitable<Response> answer(std::shared_ptr<const Handler> handler, Exchang
     co_return co_await std::move(handling);
 }
 
+asio::awaitable<Response> answer_any_page(Handler handler, Exchange exchange) {
+    const bool options = exchange.request.method == Method::options;
+    auto handling = handler(std::move(exchange));
+    Response out = co_await std::move(handling);
+    out.fields.push_back({"Access-Control-Allow-Origin", "*"});
+    if (options) out.fields.insert(out.fields.end(), {{"Access-Control-Allow-Methods", std::string(reading)}, {"Access-Control-Allow-Headers", "*"}, {"Access-Control-Max-Age", "7200"}});
+    co_return out;
+}
+
 }  // namespace
 
 void Router::add(std::string path, Handler handler) {
@@ -32,6 +41,10 @@ const Handler* Router::find(std::string_view path) const {
 
 Handler read_only(Handler handler) {
     return [shared = std::make_shared<const Handler>(std::move(handler))](Exchange exchange) { return answer(shared, std::move(exchange)); };
+}
+
+Handler read_by_any_page(Handler handler) {
+    return [inner = read_only(std::move(handler))](Exchange exchange) { return answer_any_page(inner, std::move(exchange)); };
 }
 
 }  // namespace lethe::http

@@ -28,7 +28,7 @@ using Handler = std::function<asio::awaitable<Response>(Exchange)>;
 
 class Router {
 public:
-    /// A path without a '/' at its end is one resource; with one it stands for all below it. Precondition: not there yet.
+    /// A path without a '/' at its end is one resource; with one it stands for all below it, but "/" for itself alone. Precondition: not there yet.
     void add(std::string path, Handler handler);
     /// Null: 404.
     const Handler* find(std::string_view path) const;
@@ -39,5 +39,7 @@ private:
 
 /// What can only be read: GET and HEAD are for `handler`, OPTIONS is answered, everything else is 405.
 Handler read_only(Handler handler);
+/// The same, and pages of any origin may read it (CORS, https://fetch.spec.whatwg.org), whatever fields they ask with.
+Handler read_by_any_page(Handler handler);
 
 }  // namespace lethe::http

@@ -138,6 +138,13 @@ asio::awaitable<Response> put(core::Core* core, Exchange exchange) {
     const auto* promised = core->uploads.find(token, core::Uploads::Clock::now());
     if (!promised || !feature::offers_uploads(*core)) co_return with_cors(plain(403));
     if (!request.content_length) co_return with_cors(plain(411));
+    // What is stored is what came; nobody would undo a coding (RFC 9110 section 8.4), or put parts together (section 14.5).
+    if (request.has("content-range")) co_return with_cors(plain(400));
+    if (request.has("content-encoding")) {
+        Response refused = with_cors(plain(415));
+        refused.fields.push_back({"Accept-Encoding", "identity"});
+        co_return refused;
+    }
     if (*request.content_length != promised->size) co_return with_cors(plain(*request.content_length > promised->size ? 413 : 400));
     if (request.has("content-type") && !promised->type.empty() && essence(request.field("content-type")) != essence(promised->type)) co_return with_cors(plain(415));
     const auto bucket = core->env.buckets.current(ClassId::uploads);
@@ -252,9 +259,10 @@ asio::awaitable<Response> get(core::Core* core, Exchange exchange) {
                             {"Accept-Ranges", "bytes"},
                             {"ETag", tag}}};
     allow_origins(out);
-    if (request.has("if-match") && !matches(request.field("if-match"), tag)) co_return with_cors(plain(412));
-    if (matches(request.field("if-none-match"), tag)) {
-        out.status = 304;
+    const auto unmet = precondition(request, tag);
+    if (unmet == 412) co_return with_cors(plain(412));
+    if (unmet) {
+        out.status = *unmet;
         co_return out;
     }
     auto range = range_for(request, tag, header.size, out);

@@ -31,6 +31,9 @@ class HostMeta(HttpCase):
         self.assertEqual([f"wss://{self.server.domain}:{self.https[1]}{PATH}"], self.links())
         self.assertEqual(404, self.get("/.well-known/").status)
         self.assertEqual(405, self.get("/.well-known/host-meta", method="PUT").status)
+        for form in ("host-meta", "host-meta.json"):
+            asked = self.get(f"/.well-known/{form}", method="OPTIONS", Origin="https://elsewhere.example", Access_Control_Request_Method="GET", Access_Control_Request_Headers="x-requested-with")
+            self.assertEqual((204, "*", "*"), (asked.status, asked["access-control-allow-origin"], asked["access-control-allow-headers"]))
         self.assertIsNone(self.get("/policy")["access-control-allow-origin"])
         for url, wanted in (("https://chat.example", "wss://chat.example"), ("http://abcdefghij.onion", "ws://abcdefghij.onion")):
             self.server.stop()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """HTTP itself: framing, what is refused and how, deadlines, and how many connections there may be."""
 import socket
+import urllib.parse
 
 from lethe_test import main
 from lethe_test.client import LIMIT
@@ -25,7 +26,7 @@ class Http(HttpCase):
             self.assertTrue(web.ended())
 
     def test_every_answer_is_strict_and_anonymous(self):
-        for path, method in (("/policy", "GET"), ("/nothing", "GET"), ("/policy", "PUT"), ("/policy/ledger", "GET"), ("/policy.toml", "HEAD"), ("/policy", "OPTIONS")):
+        for path, method in (("/", "GET"), ("/policy", "GET"), ("/nothing", "GET"), ("/policy", "PUT"), ("/policy/ledger", "GET"), ("/policy.toml", "HEAD"), ("/policy", "OPTIONS")):
             answer = self.get(path, method=method)
             for name, value in STRICT.items():
                 self.assertEqual(value, answer[name], (path, answer))
@@ -45,6 +46,15 @@ class Http(HttpCase):
         refused = web.get("/policy", method="BREW")
         self.assertEqual((501, "close"), (refused.status, refused["connection"]))
         self.assertTrue(web.ended())
+
+    def test_who_types_only_the_hosts_name_is_led_to_the_policy(self):
+        for tls in (False, True):
+            for method, target in (("GET", "/"), ("HEAD", "/"), ("GET", "/?from=a-link"), ("GET", "http://evil.example/")):
+                answer = self.get(target, tls, method=method, Accept_Language="de")
+                self.assertEqual((303, "policy", "no-store"), (answer.status, answer["location"], answer["cache-control"]))
+        for base in ("https://chat.example:5443/", "https://proxy.example/chat/"):  # behind one that puts a path before ours, too
+            self.assertEqual(base + "policy", urllib.parse.urljoin(base, answer["location"]))
+        self.assertEqual((405, "GET, HEAD, OPTIONS"), (lambda a: (a.status, a["allow"]))(self.get("/", method="POST", Content_Length=0)))
 
     def test_requests_in_one_packet_are_answered_in_their_order(self):
         web = self.web().send("GET /policy.toml HTTP/1.1\r\nHost: a\r\n\r\nGET /nothing HTTP/1.1\r\nHost: a\r\n\r\nHEAD /policy HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -86,7 +96,7 @@ class Http(HttpCase):
     def test_path_tricks_lead_nowhere(self):
         for path in ("/policy/../../etc/passwd", "/policy/%2e%2e/%2e%2e/etc/passwd", "/%2e%2e%2f", "//policy", "/policy%00", "/policy%2fledger", "/policy\\ledger", "/./policy", "/policy#a", "/%zz"):
             self.assertEqual(400, self.get(path).status, path)
-        for path in ("/etc/passwd", "/ledger.jsonl", "/policy/ledger.jsonl", "/policy.toml/", "/POLICY", "/policy/", "/lethe.toml", "/node.key", "/"):
+        for path in ("/etc/passwd", "/ledger.jsonl", "/policy/ledger.jsonl", "/policy.toml/", "/POLICY", "/policy/", "/lethe.toml", "/node.key"):
             self.assertEqual(404, self.get(path).status, path)
         self.assertEqual(200, self.get("/%70olicy?next=/../..").status)
 

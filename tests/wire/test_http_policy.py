@@ -73,6 +73,7 @@ class Published(HttpCase):
                 answer = self.get(path, If_None_Match=given)
                 self.assertEqual((304, b"", tag), (answer.status, answer.body, answer["etag"]), path)
             self.assertEqual(200, self.get(path, If_None_Match='"other"').status)
+            self.assertEqual([200, 412], [self.get(path, If_Match=given).status for given in ("*", '"other"')], path)
         self.assertNotEqual(self.get("/policy/en")["etag"], self.get("/policy/de")["etag"])
 
     def test_the_file_is_served_byte_for_byte(self):

@@ -95,7 +95,8 @@ class Upload(UploadCase):
         self.assertEqual(304, self.get(get, If_None_Match=tag).status)
         self.assertEqual(206, self.get(get, Range="bytes=0-9", If_Range=tag).status)
         self.assertEqual(200, self.get(get, Range="bytes=0-9", If_Range='"other"').status)
-        self.assertEqual([200, 412], [self.get(get, If_Match=given).status for given in (tag, '"other"')])
+        self.assertEqual([200, 412, 412], [self.get(get, If_Match=given).status for given in (tag, '"other"', "W/" + tag)])
+        self.assertEqual(200, self.get(get, Range="bytes=0-0,-1").status)
         self.assertEqual("Content-Range, Accept-Ranges, ETag", head["access-control-expose-headers"])
 
     def test_browsers_of_other_places_are_told_that_they_may(self):
@@ -111,6 +112,9 @@ class Upload(UploadCase):
         self.assertEqual(413, self.put(put, b"123456").status)
         self.assertEqual(400, self.put(put, b"1234").status)
         self.assertEqual(415, self.put(put, b"12345", Content_Type="text/html").status)
+        self.assertEqual(400, self.put(put, b"12345", Content_Range="bytes 0-4/9").status)
+        coded = self.put(put, b"12345", Content_Encoding="gzip")
+        self.assertEqual((415, "identity", "*"), (coded.status, coded["accept-encoding"], coded["access-control-allow-origin"]))
         self.assertEqual(405, self.get(put).status)
         self.assertEqual(405, self.put(get, b"12345").status)
         self.assertEqual(404, self.get(get).status)

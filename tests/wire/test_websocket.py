@@ -73,7 +73,7 @@ class Handshake(HttpCase):
             self.assertIn("default-src 'none'", answer["content-security-policy"])
             self.assertTrue(answer.body)
             if status == 426:
-                self.assertEqual(("websocket", "13"), (answer["upgrade"], answer["sec-websocket-version"]))
+                self.assertEqual(("websocket", "Upgrade", "13"), (answer["upgrade"], answer["connection"], answer["sec-websocket-version"]))
 
 
 class Dialogue(WebSocketCase):

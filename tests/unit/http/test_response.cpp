@@ -33,6 +33,9 @@ TEST_SUITE("http/response") {
             CHECK_MESSAGE(has(head, part), part);
         for (const auto* part : {"Server:", "Set-Cookie", "lethe", "Connection"}) CHECK_MESSAGE(!has(head, part), part);
         CHECK(has(head_of(plain(404), sunday, false), "Connection: close\r\n"));
+        const Response upgrade{.status = 426, .fields = {{"Upgrade", "websocket"}}};
+        CHECK(has(head_of(upgrade, sunday, true), "Connection: Upgrade\r\n"));
+        CHECK(has(head_of(upgrade, sunday, false), "Connection: Upgrade, close\r\n"));
     }
 
     TEST_CASE("a field of the answer takes the place of the one that every answer has") {
@@ -54,6 +57,7 @@ TEST_SUITE("http/response") {
             CHECK(got.range == Range{first, length});
         };
         part("bytes=0-499", 0, 500);
+        part("Bytes=0-499", 0, 500);
         part("bytes=500-999", 500, 500);
         part("bytes=-500", 9500, 500);
         part("bytes=9500-", 9500, 500);
@@ -102,14 +106,30 @@ TEST_SUITE("http/response") {
         CHECK(in_lower_case("Content-TYPE[\xc3\x84") == "content-type[\xc3\x84");
     }
 
-    TEST_CASE("entity tags are compared weakly") {
-        CHECK(matches("\"a\"", "\"a\""));
-        CHECK(matches("W/\"a\"", "\"a\""));
-        CHECK(matches("\"b\" , \"a\"", "\"a\""));
-        CHECK(matches("*", "\"a\""));
-        CHECK_FALSE(matches("", "\"a\""));
-        CHECK_FALSE(matches("a", "\"a\""));
-        CHECK_FALSE(matches("\"ab\"", "\"a\""));
+    TEST_CASE("entity tags of a list") {
+        for (const auto how : {Comparison::weak, Comparison::strong}) {
+            CHECK(matches("\"a\"", "\"a\"", how));
+            CHECK(matches("\"b\" , \"a\"", "\"a\"", how));
+            CHECK(matches("*", "\"a\"", how));
+            for (const auto* list : {"", "a", "\"ab\"", "w/\"a\""}) CHECK_FALSE_MESSAGE(matches(list, "\"a\"", how), list);
+        }
+        CHECK(matches("W/\"a\"", "\"a\"", Comparison::weak));
+        CHECK_FALSE(matches("W/\"a\"", "\"a\"", Comparison::strong));
+    }
+
+    TEST_CASE("conditions in the order of RFC 9110 section 13.2.2") {
+        const auto judged = [](std::vector<Field> fields, Method method = Method::get) { return precondition({.method = method, .fields = std::move(fields)}, "\"a\"").value_or(0); };
+        CHECK(judged({}) == 0);
+        CHECK(judged({{"if-match", "\"a\""}}) == 0);
+        CHECK(judged({{"if-match", "*"}}) == 0);
+        CHECK(judged({{"if-match", "W/\"a\""}}) == 412);
+        CHECK(judged({{"if-match", "\"b\""}}) == 412);
+        CHECK(judged({{"if-match", ""}}) == 412);
+        CHECK(judged({{"if-none-match", "W/\"a\""}}) == 304);
+        CHECK(judged({{"if-none-match", "\"b\""}}, Method::head) == 0);
+        CHECK(judged({{"if-match", "\"a\""}, {"if-none-match", "*"}}, Method::head) == 304);
+        CHECK(judged({{"if-match", "\"b\""}, {"if-none-match", "\"a\""}}) == 412);
+        CHECK(judged({{"if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT"}, {"if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT"}}) == 0);
     }
 
     TEST_CASE("the language that weighs most, else the first") {
