@@ -232,6 +232,13 @@ bool is_shown(std::string_view sent) {
     return (type.starts_with("image/") && !type.starts_with("image/svg")) || type.starts_with("audio/") || type.starts_with("video/");
 }
 
+/// A browser that shows a sound or film makes a page around it, which has to load it from here once more: as from anywhere, for in a sandbox it has no
+/// origin (allow_origins). Pictures are the page.
+std::string sources(std::string_view sent) {
+    const std::string type = essence(sent);
+    return type.starts_with("audio/") || type.starts_with("video/") ? "default-src 'none'; media-src 'self'; sandbox" : "default-src 'none'; sandbox";
+}
+
 std::int64_t seconds_left(const core::Core& core, const admin::FoundUpload& found) {
     constexpr std::int64_t second = 1'000'000, year = 365 * 86'400 * second;
     const auto now = core.env.clock.now();
@@ -254,7 +261,7 @@ asio::awaitable<Response> get(core::Core* core, Exchange exchange) {
     const std::string tag = '"' + crypto::to_hex(ByteView(header.nonce).first(8)) + '"';
     Response out{.fields = {{"Content-Type", header.type},
                             {"Content-Disposition", is_shown(header.type) ? "inline" : "attachment"},
-                            {"Content-Security-Policy", "default-src 'none'; sandbox"},
+                            {"Content-Security-Policy", sources(header.type)},
                             {"Cache-Control", "private, max-age=" + std::to_string(seconds_left(*core, file->found))},
                             {"Accept-Ranges", "bytes"},
                             {"ETag", tag}}};

@@ -72,7 +72,8 @@ class Upload(UploadCase):
                                   ("text/html", "attachment", None), ("application/octet-stream", "attachment", ""), ("text/plain;charset=utf-8", "attachment", None)):
             answer = self.get(self.send(b"x", content_type=kind if sent is None else None))
             self.assertEqual((kind, shown), (answer["content-type"], answer["content-disposition"]))
-            self.assertEqual("default-src 'none'; sandbox", answer["content-security-policy"])
+            media = " media-src 'self';" if kind.startswith(("audio/", "video/")) else ""
+            self.assertEqual(f"default-src 'none';{media} sandbox", answer["content-security-policy"])
             self.assertEqual(("nosniff", "no-referrer"), (answer["x-content-type-options"], answer["referrer-policy"]))
             for name, value in CORS.items():
                 self.assertEqual(value, answer[name])
