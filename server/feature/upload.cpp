@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// XEP-0363 HTTP File Upload, version 1.1.0, at the domain itself: clients look there as well as at its items, and a service of its own would need a name in DNS.
+// XEP-0363 HTTP File Upload, version 1.2.0, at the domain itself: clients look there as well as at its items, and a service of its own would need a name in DNS.
 //
 // Offered while the policy takes uploads and a web server is on. A slot is for the account's own files only; name and type are checked here, the
 // file itself in server/http/upload.cpp. The name becomes the end of the address and is stored nowhere.
+// All files have the policy's time, so the purpose (section 5) that is known is the usual one. Others promise another time, and are refused.
 #include <charconv>
 
 #include "server/core/core.h"
@@ -17,6 +18,7 @@ namespace ns = xmpp::ns;
 using xmpp::Condition;
 using Refusal = core::Uploads::Refusal;
 
+constexpr std::string_view purpose_ns = "urn:xmpp:http:upload:purpose:0", message_purpose = "urn:xmpp:http:upload:purpose:0#message";
 constexpr std::size_t longest_name = 255, longest_type = 100;
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -44,6 +46,9 @@ void slot(core::Request& request) {
     const auto name = request.payload.attr("filename"), type = request.payload.attr("content-type");
     const auto size = number(request.payload.attr("size"));
     const auto refuse = [&](std::string text) { request.responder.error({Condition::bad_request, std::move(text)}); };
+    for (const auto purpose : request.payload.children())
+        if (purpose.ns() == purpose_ns && purpose.name() != "message")
+            return request.responder.error({Condition::feature_not_implemented, "All files are kept as long as the policy says, whatever they are for; ask without that purpose"});
     if (!size) return refuse("The size is not a number of bytes");
     if (*size == 0) return refuse("An empty file cannot be sent");
     if (name.empty()) return refuse("The file has no name; give it one");
@@ -97,7 +102,7 @@ xmpp::Form upload_form(const core::Core& core) {
 }
 
 core::Feature upload() {
-    return {.name = "upload", .server_features = {ns::http_upload}, .iq = {{"get", ns::http_upload, "request", core::at_server, slot}}, .offered = offers_uploads};
+    return {.name = "upload", .server_features = {ns::http_upload, message_purpose}, .iq = {{"get", ns::http_upload, "request", core::at_server, slot}}, .offered = offers_uploads};
 }
 
 }  // namespace lethe::feature

@@ -12,6 +12,7 @@ from lethe_test.http import HttpCase
 from lethe_test.waiting import until
 
 NS = "urn:xmpp:http:upload:0"
+PURPOSE = "urn:xmpp:http:upload:purpose:0"
 INFO = "http://jabber.org/protocol/disco#info"
 CHUNK = 65536
 CORS = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
@@ -53,7 +54,9 @@ class UploadCase(HttpCase):
 class Upload(UploadCase):
     def test_it_is_found_at_the_domain(self):
         query = self.romeo.asks_ok(f"<iq type='get' to='{self.server.domain}'><query xmlns='{INFO}'/></iq>").child("query", INFO)
-        self.assertIn(NS, [f.get("var") for f in query.findall(f"{{{INFO}}}feature")])
+        features = [f.get("var") for f in query.findall(f"{{{INFO}}}feature")]
+        self.assertIn(NS, features)
+        self.assertEqual([PURPOSE + "#message"], [f for f in features if f.startswith(PURPOSE)])
         self.assertIn(("store", "file"), [(i.get("category"), i.get("type")) for i in query.findall(f"{{{INFO}}}identity")])
         forms = [{f.get("var"): f.findtext("{jabber:x:data}value") for f in x} for x in query.findall("{jabber:x:data}x")]
         self.assertIn({"FORM_TYPE": NS, "max-file-size": str(4 << 20)}, forms)
@@ -174,6 +177,14 @@ class Upload(UploadCase):
         too_large = self.ask((4 << 20) + 1)
         self.assert_error(too_large, "not-acceptable", "modify")
         self.assertEqual(str(4 << 20), too_large.child("error").findtext(f"{{{NS}}}file-too-large/{{{NS}}}max-file-size"))
+
+    def test_a_purpose_that_is_not_offered_is_refused_and_promises_nothing(self):
+        def asks(purpose):
+            return self.romeo.asks(f"<iq type='get' to='{self.server.domain}'><request xmlns='{NS}' filename='a' size='1'>{purpose}</request></iq>")
+        for name in ("profile", "permanent", "ephemeral", "unheard-of"):
+            self.assert_error(asks(f"<{name} xmlns='{PURPOSE}' expire-before='2100-01-01T00:00:00Z'/>"), "feature-not-implemented", "cancel")
+        for purpose in (f"<message xmlns='{PURPOSE}'/>", "<permanent xmlns='urn:example:other'/>"):
+            self.assertEqual("result", asks(purpose).type)
 
     def test_a_day_has_a_quota_for_each_account(self):
         for _ in range(4):
