@@ -57,8 +57,13 @@ void set(core::Request& request) {
         if (query.first_child().next_sibling()) return request.responder.error({Condition::bad_request, "<remove/> stands alone."});
         return erase_own_account(request);
     }
-    const auto username = xmpp::BareJid::parse(query.child("username", ns::reg).text() + "@" + request.core.domain.domain());
+    const auto name = query.child("username", ns::reg).text();
     auto text = query.child("password", ns::reg).text();
+    if (name.empty() || text.empty()) {
+        crypto::detail::wipe(text.data(), text.size());
+        return request.responder.error({Condition::bad_request, "A change of password names the user and the new password."});
+    }
+    const auto username = xmpp::BareJid::parse(name + "@" + request.core.domain.domain());
     if (!username || *username != request.session->jid().bare()) {
         crypto::detail::wipe(text.data(), text.size());
         return request.responder.error({Condition::not_allowed, "Only the password of your own account can be changed."});

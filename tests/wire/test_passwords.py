@@ -119,12 +119,12 @@ class Change(PasswordCase):
         account, other = self.accounts(2)
         client = self.session(account)
         for iq, conditions in ((change(other.local, NEW), ["forbidden", "not-allowed", "not-authorized", "bad-request"]),
-                               (change(account.local, ""), ["bad-request", "not-acceptable"]),
+                               (change(account.local, ""), ["bad-request"]),
                                (change(account.local, "seven77"), ["not-acceptable"]),
                                (change(account.local, "a&#9;b").replace("&amp;", "&"), ["bad-request", "not-acceptable"]),
-                               (change("", NEW), ["bad-request", "forbidden", "not-allowed"]),
-                               ("<iq type='set'><query xmlns='jabber:iq:register'><username>x</username></query></iq>", ["bad-request", "forbidden", "not-allowed"]),
-                               ("<iq type='set'><query xmlns='jabber:iq:register'/></iq>", ["bad-request", "not-allowed", "not-acceptable"])):
+                               (change("", NEW), ["bad-request"]),
+                               ("<iq type='set'><query xmlns='jabber:iq:register'><username>x</username></query></iq>", ["bad-request"]),
+                               ("<iq type='set'><query xmlns='jabber:iq:register'/></iq>", ["bad-request"])):
             with self.subTest(iq):
                 self.assertIn(client.asks(iq).condition, conditions)
         self.assertIn("fewer than 8 characters", client.asks(change(account.local, "seven77")).child("error").findtext("{urn:ietf:params:xml:ns:xmpp-stanzas}text"))
