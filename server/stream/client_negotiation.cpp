@@ -117,13 +117,14 @@ void ClientStream::finish_unread() {
            too_big ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : "");
 }
 
-void ClientStream::open_reply() {
+void ClientStream::open_reply(std::string_view from) {
     if (std::exchange(replied_, true)) return;
-    push(framing_->open(core::random_hex(8), service_.core.domain.domain()));
+    const auto peer = xmpp::Jid::parse(from);
+    push(framing_->open(core::random_hex(8), service_.core.domain.domain(), peer ? peer->bare().to_string() : ""));
 }
 
 void ClientStream::on_header(const xml::StreamHeader& header) {
-    open_reply();
+    open_reply(header.from);
     const auto to = xmpp::Jid::parse(header.to);
     if (!to || *to != xmpp::Jid(service_.core.domain)) return finish(StreamCondition::host_unknown);
     // RFC 6120 4.7.5: a higher minor version is fine, an absent one means a protocol from before STARTTLS.

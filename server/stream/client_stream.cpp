@@ -98,7 +98,8 @@ asio::awaitable<void> ClientStream::watch_deadline() {
             stream_.close();
             co_return;
         }
-        finish(xmpp::StreamCondition::connection_timeout, "The login took too long (handshake_seconds)");
+        finish(xmpp::StreamCondition::connection_timeout,
+               registering_ ? "There is no more time for making an account and logging in" : "The login took too long (handshake_seconds)");
     }
 }
 

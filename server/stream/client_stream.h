@@ -131,7 +131,7 @@ private:
     void end_former(core::Account& account, std::string_view agent);
 
     void push(std::string bytes, bool stanza = false) { outbox_->push({.bytes = core::make_wire(std::move(bytes)), .stanza = stanza}); }
-    void open_reply();
+    void open_reply(std::string_view from = {});
     void finish_unread();  ///< with what was wrong with the bytes
     std::string limit_exceeded() const;
     void restart(State next);

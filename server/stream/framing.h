@@ -41,8 +41,8 @@ public:
     /// Between elements, gives back what only the next one needs.
     virtual void release_memory() = 0;
 
-    /// Our stream header.
-    virtual std::string open(std::string_view id, std::string_view domain) const = 0;
+    /// Our stream header. `to`: whom the peer said that it is (RFC 6120 section 4.7.2), empty if it did not.
+    virtual std::string open(std::string_view id, std::string_view domain, std::string_view to) const = 0;
     /// The end of our stream.
     virtual std::string close() const = 0;
     /// Bytes for these, which may live in `buffer` or in the items; with what else is owed to the peer.

@@ -17,9 +17,9 @@ public:
     void restart() override { reader_.reset(); }
     void release_memory() override { reader_.release_memory(); }
 
-    std::string open(std::string_view id, std::string_view domain) const override {
+    std::string open(std::string_view id, std::string_view domain, std::string_view to) const override {
         return "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='" + xml::escape(id) + "' from='" +
-               xml::escape(domain) + "' version='1.0' xml:lang='en'>";
+               xml::escape(domain) + (to.empty() ? "" : "' to='" + xml::escape(to)) + "' version='1.0' xml:lang='en'>";
     }
     std::string close() const override { return "</stream:stream>"; }
     std::string_view pack(const std::deque<core::Outgoing>& items, std::string& buffer) override {

@@ -9,6 +9,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace lethe::stream::websocket {
 
@@ -16,7 +17,9 @@ struct FrameReader::Impl {
     Events events;
     wslay_event_context_ptr context = nullptr;
     std::string_view input;
+    std::string held;                 ///< the beginning of a Close
     std::uint64_t fed = 0, used = 0;  ///< bytes given to wslay, and of those the ones that it has told about
+    std::uint64_t frame_end = 0;      ///< where the frame ends that we are in
     std::uint8_t opcode = 0;
     bool in_frame = false, in_message = false, text_begun = false, closed = false;
     std::optional<Close> error;
@@ -28,6 +31,7 @@ struct FrameReader::Impl {
     void make();
     void release();
     ssize_t give(std::uint8_t* into, std::size_t room);
+    std::size_t beginning();
     void frame_begins(const wslay_event_on_frame_recv_start_arg& frame);
     void chunk(const std::uint8_t* data, std::size_t size);
     void message(const wslay_event_on_msg_recv_arg& message);
@@ -44,7 +48,7 @@ void FrameReader::Impl::make() {
     wslay_event_config_set_no_buffering(context, 1);
     wslay_event_config_set_max_recv_msg_length(context, UINT64_MAX);
     wslay_event_shutdown_write(context);
-    fed = used = 0;
+    fed = used = frame_end = 0;
 }
 
 void FrameReader::Impl::release() {
@@ -52,8 +56,22 @@ void FrameReader::Impl::release() {
     context = nullptr;
 }
 
+/// How many bytes of a frame that is not begun yet wslay may have. A Close only whole, all of 131 bytes at most: of one in pieces wslay
+/// judges the text of its reason otherwise.
+std::size_t FrameReader::Impl::beginning() {
+    constexpr std::size_t head = 2 + 4;
+    const auto octet = [this](std::size_t at) { return static_cast<unsigned char>(input[at]); };
+    if (octet(0) != (0x80 | WSLAY_CONNECTION_CLOSE) || (input.size() > 1 && octet(1) - 0x80u > 125)) return 1;  // not one, or a wrong one
+    if (input.size() > 1 && input.size() >= head + octet(1) - 0x80) return head + octet(1) - 0x80;
+    held = input;
+    input = {};
+    return 0;
+}
+
+/// One frame at a time, and its head byte by byte.
 ssize_t FrameReader::Impl::give(std::uint8_t* into, std::size_t room) {
-    const std::size_t size = std::min(room, input.size());
+    std::size_t size = std::min(room, input.size());
+    if (size > 0) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, in_frame ? frame_end - fed : fed == used ? beginning() : 1));
     if (size == 0) {
         wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
         return -1;
@@ -68,16 +86,11 @@ void FrameReader::Impl::frame_begins(const wslay_event_on_frame_recv_start_arg& 
     opcode = frame.opcode;
     in_frame = true;
     used += 2 + 4 + (frame.payload_length > 0xffff ? 8u : frame.payload_length > 125 ? 2u : 0u);
+    frame_end = used + frame.payload_length;
     if (opcode == WSLAY_TEXT_FRAME) in_message = true;
     if (opcode == WSLAY_BINARY_FRAME) {
         error = Close::unsupported_data;
         wslay_event_shutdown_read(context);
-    }
-    // Its code and reason change nothing here, so they are not waited for.
-    if (opcode == WSLAY_CONNECTION_CLOSE) {
-        closed = true;
-        wslay_event_shutdown_read(context);
-        events.close();
     }
 }
 
@@ -93,6 +106,14 @@ void FrameReader::Impl::chunk(const std::uint8_t* data, std::size_t size) {
 void FrameReader::Impl::message(const wslay_event_on_msg_recv_arg& message) {
     if (error || closed) return;
     if (message.opcode == WSLAY_PING) return events.ping({reinterpret_cast<const char*>(message.msg), message.msg_length});
+    if (message.opcode == WSLAY_CONNECTION_CLOSE) {
+        if (message.msg_length == 1) {
+            error = Close::protocol_error;
+            return;
+        }
+        closed = true;
+        return events.close(message.status_code == 0 ? Close::normal : static_cast<Close>(message.status_code));
+    }
     if (message.opcode != WSLAY_TEXT_FRAME) return;
     in_message = false;
     events.end();
@@ -105,8 +126,14 @@ std::optional<Close> FrameReader::feed(std::string_view bytes) {
     Impl& i = *impl_;
     if (i.error || i.closed) return i.error;
     if (!i.context) i.make();
-    i.input = bytes;
-    const int result = wslay_event_recv(i.context);
+    const std::string joined = i.held.empty() ? std::string() : std::exchange(i.held, {}).append(bytes);
+    i.input = joined.empty() ? bytes : joined;
+    int result = 0;
+    // A round ends where give() gave less than wslay would have.
+    for (std::size_t left = i.input.size() + 1; result == 0 && i.input.size() < left && wslay_event_get_read_enabled(i.context);) {
+        left = i.input.size();
+        result = wslay_event_recv(i.context);
+    }
     i.input = {};
     if (i.error || i.closed) return i.error;
     // Heads are judged before a frame begins and texts only inside one.

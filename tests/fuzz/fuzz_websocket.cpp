@@ -118,12 +118,14 @@ std::vector<std::string> seeds() {
     std::vector<std::string> out;
     for (const char how : {0, 2, 4, 6}) {
         out.push_back(std::string{how, 'y'} + frame(1, open) + frame(1, message, false) + frame(9, "p") + frame(0, "") + frame(1, close) + frame(8, "\x03\xe8"));
+        for (const auto* bytes : {"\x03", "\x03\xed", "\x0f\xa0 bye \xC3\xA9", "\x03\xe8\xC3"}) out.push_back(std::string{how, 'y'} + frame(1, close) + frame(8, bytes));
         out.push_back(std::string{how, 'z'} + frame(1, message.substr(0, 20), false) + frame(0, message.substr(20)) + frame(10, "") + frame(2, "binary"));
     }
     for (const char how : {1, 3, 5, 7}) {
         out.push_back(texts(how, {open, message, close}));
         out.push_back(texts(how, {open, "<a xmlns='u'><b/></a>", "<iq xmlns='jabber:client' type='get'/> ", "<presence/>"}));
         out.push_back(texts(how, {open, message + message, message}));
+        out.push_back(texts(how, {"<?xml version='1.0' encoding='utf-8'?>\n" + open, "<?xml version='1.0'?>" + message, message}));
     }
     return out;
 }

@@ -58,6 +58,17 @@ class Headers(WireCase):
             seen.add(client.stream_header["id"])
         self.assertEqual(3, len(seen))
 
+    def test_who_says_who_it_is_is_answered_by_that_name(self):
+        account = self.account()
+        for stated, to in ((account.jid, account.jid), (f"{account.local.upper()}@{self.server.domain}/phone", account.jid), ("stranger@elsewhere.example", "stranger@elsewhere.example"),
+                           ("@", None), ("", None), (None, None)):
+            client = self.client().connect()
+            client.fresh_parser()
+            client.send_bytes(client.header(extra="" if stated is None else f" from='{stated}'"))
+            client.next()
+            self.assertEqual(to, client.stream_header.get("to"), stated)
+            client.drop()
+
     def test_bad_headers_are_answered_with_a_header_and_the_matching_error(self):
         good = self.client().header()
         cases = [

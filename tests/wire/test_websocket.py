@@ -96,6 +96,14 @@ class Dialogue(WebSocketCase):
         for friend in (alice, carol):
             friend.receives(f"<presence type='unavailable' from='{bob.full}' to='{friend.jid}'/>")
 
+    def test_who_says_who_it_is_is_answered_by_that_name(self):
+        account = self.account()
+        client = self.web_client(account).connect()
+        client.fresh_parser()
+        client.send_text(client.header(extra=f" from='{account.jid}'"))
+        client.next()
+        self.assertEqual(account.jid, client.stream_header.get("to"))
+
     def test_every_byte_alone(self):
         client = self.web_client(self.account())
         client.bytewise = True
@@ -140,7 +148,7 @@ class Dialogue(WebSocketCase):
             phone.drop() if first == "tcp" else phone.send_frame(CLOSE, b"\x03\xe9")
             if first == "web":
                 phone.receives_end()
-                self.assertEqual(1000, phone.close_code)
+                self.assertEqual(1001, phone.close_code)
             bob.sends(f"<message to='{phone.full}' type='chat' id='{first}'><body>while away</body></message>")
             bob.ping()
             back = kinds[second](account)
@@ -189,8 +197,8 @@ class Refused(WebSocketCase):
         cases = [(1002, "bad-format", data) for data in
                  (frame(TEXT, text, mask=None), frame(TEXT, text, rsv=4), frame(TEXT, text, rsv=1), frame(PING, rsv=4), frame(CONTINUATION, text), frame(3, text), frame(15, text),
                   frame(PING, b"a", fin=False), frame(CLOSE, fin=False), frame(PING, b"a" * 126), frame(TEXT, text, extended=8), frame(TEXT, text[:50], fin=False) + frame(TEXT, text[50:]),
-                  frame(TEXT, b"", length=1 << 63))]
-        cases += [(1003, "bad-format", frame(BINARY, text)), (1007, "not-well-formed", frame(TEXT, b"<a xmlns='u'>\xff")), (1007, "not-well-formed", frame(TEXT, text + b"\xe2\x82")),
+                  frame(TEXT, b"", length=1 << 63), frame(CLOSE, b"\x03"), frame(CLOSE, b"\x03\xed"), frame(CLOSE, b"\x0b\xb7"))]
+        cases += [(1003, "bad-format", frame(BINARY, text)), (1007, "not-well-formed", frame(TEXT, b"<a xmlns='u'>\xff")), (1007, "not-well-formed", frame(TEXT, text + b"\xe2\x82")), (1007, "not-well-formed", frame(CLOSE, b"\x03\xe8\xff")),
                   (1007, "bad-format", frame(TEXT, b"")), (1007, "bad-format", frame(TEXT, text + text)), (1007, "bad-format", frame(TEXT, text[:-1])),
                   (1007, "not-well-formed", frame(TEXT, b"<a xmlns='u'></b>")), (1007, "restricted-xml", frame(TEXT, b"<!-- a --><a xmlns='u'/>")),
                   (1007, "bad-namespace-prefix", frame(TEXT, b"<stream:error/>")), (1000, "unsupported-stanza-type", frame(TEXT, b"<message/>"))]

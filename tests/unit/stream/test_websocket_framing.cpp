@@ -82,7 +82,7 @@ TEST_SUITE("stream/websocket_framing") {
                 CHECK(side.framing->owes());
                 CHECK(side.pack({}) == frame(pong, "are you there?", {.masked = false}));
                 CHECK_FALSE(side.framing->owes());
-                CHECK(side.code() == 1000);
+                CHECK(side.code() == 1001);
             }
         Side side;
         for (const char c : bytes) {
@@ -106,7 +106,7 @@ TEST_SUITE("stream/websocket_framing") {
             REQUIRE(element.size() == size);
             CHECK(side.pack({element}) == unmasked(element));
         }
-        CHECK(side.framing->open("4f", "a&b").find("id='4f' from='a&amp;b' version='1.0'") != std::string::npos);
+        CHECK(side.framing->open("4f", "a&b", "").find("id='4f' from='a&amp;b' version='1.0'") != std::string::npos);
     }
     TEST_CASE("what no client may send ends it, with its code") {
         const std::string nonsense = frame(text, "<a xmlns='u'/>");
@@ -155,10 +155,21 @@ TEST_SUITE("stream/websocket_framing") {
             {"<a xmlns='u'>", ReadError::bad_format},
             {"<a xmlns='u'", ReadError::bad_format},
             {"<a xmlns='u'/>text", ReadError::not_well_formed},
+            {"<a xmlns='u'/><![CDATA[ ", ReadError::not_well_formed},
+            {"<a xmlns='u'/><![CDATA[ ]]>", ReadError::not_well_formed},
             {"</lethe-framing:stream>", ReadError::not_well_formed},
             {"<a xmlns='u'/></lethe-framing:stream>", ReadError::not_well_formed},
             {"<stream:features/>", ReadError::bad_namespace_prefix},
-            {"<?xml version='1.0'?><a xmlns='u'/>", ReadError::not_well_formed},
+            {"<?xml version='1.0'?>", ReadError::bad_format},
+            {"<?xml version='1.0'", ReadError::bad_format},
+            {"<?xml", ReadError::bad_format},
+            {"<?xml version='1.0' encoding='iso-8859-1'?><a xmlns='u'/>", ReadError::unsupported_encoding},
+            {"<?xml encoding='utf-8'?><a xmlns='u'/>", ReadError::not_well_formed},
+            {"<?xml version='1.0'?><?xml version='1.0'?><a xmlns='u'/>", ReadError::not_well_formed},
+            {"<a xmlns='u'><?xml version='1.0'?></a>", ReadError::not_well_formed},
+            {"<?xml-stylesheet href='a'?><a xmlns='u'/>", ReadError::restricted_xml},
+            {"<?xml version='1.0'?><!-- --><a xmlns='u'/>", ReadError::restricted_xml},
+            {"<?xml version='1.0'" + std::string(200, ' ') + "?><a xmlns='u'/>", ReadError::not_well_formed},
             {"<!-- --><a xmlns='u'/>", ReadError::restricted_xml},
             {"<!DOCTYPE a><a xmlns='u'/>", ReadError::not_well_formed},
         };
@@ -173,6 +184,44 @@ TEST_SUITE("stream/websocket_framing") {
         Side bare;  // a stanza without a namespace is in none
         CHECK(bare.feed(frame(text, "<message/>")) == ReadError::none);
         CHECK(bare.log.find("xmlns=''") != std::string::npos);
+    }
+    TEST_CASE("an XML declaration may stand before an element") {
+        const std::string element = "<a xmlns='u'>x</a>";
+        std::string bytes;
+        for (const auto* declaration : {"<?xml version='1.0'?>", "", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", "<?xml\tversion='1.0' encoding='utf-8' standalone='yes' ?>", ""})
+            bytes += frame(text, declaration + element);
+        std::string expected;
+        for (int i = 0; i < 5; ++i) expected += element + '\n';
+        for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+            Side side;
+            CHECK(side.feed(std::string_view(bytes).substr(0, cut)) == ReadError::none);
+            side.framing->release_memory();
+            CHECK(side.feed(std::string_view(bytes).substr(cut)) == ReadError::none);
+            CHECK(side.log == expected);
+        }
+    }
+    TEST_CASE("a Close is answered with its code, and one that no peer may send with what is wrong with it, however it is cut") {
+        const auto close_of = [](int code, const std::string& reason = "") { return std::string{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)} + reason; };
+        const std::vector<std::pair<std::string, int>> cases{
+            {"", 1000}, {close_of(1000), 1000}, {close_of(1001, "gone \u00E9\U0001F600"), 1001}, {close_of(1011), 1011}, {close_of(3000), 3000}, {close_of(4999, std::string(123, 'x')), 4999},
+            {"\x03", 1002}, {close_of(0), 1002}, {close_of(999), 1002}, {close_of(1004), 1002}, {close_of(1005), 1002}, {close_of(1006), 1002}, {close_of(1015), 1002}, {close_of(2999), 1002},
+            {close_of(5000), 1002}, {close_of(65535), 1002}, {close_of(1000, "\xff"), 1007}, {close_of(1000, "\xc3"), 1007}, {close_of(1000, std::string(122, 'x') + "\xc3"), 1007}};
+        for (const auto& [payload, code] : cases) {
+            CAPTURE(code);
+            const std::string bytes = frame(text, "<a xmlns='u'/>") + frame(close_frame, payload) + frame(text, "<b xmlns='u'/>");
+            for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+                Side side;
+                (void)side.feed(std::string_view(bytes).substr(0, cut));
+                side.framing->release_memory();
+                const auto error = side.feed(std::string_view(bytes).substr(cut));
+                CHECK(error == (code == 1007 ? ReadError::not_well_formed : code == 1002 ? ReadError::bad_format : ReadError::none));
+                CHECK(side.code() == code);
+                CHECK(side.log == (error == ReadError::none ? "<a xmlns='u'/>\nleft\n" : "<a xmlns='u'/>\n"));
+            }
+        }
+        Side silent;  // half of a Close is none
+        CHECK(silent.feed(frame(close_frame, close_of(1001)).substr(0, 7)) == ReadError::none);
+        CHECK(silent.log.empty());
     }
     TEST_CASE("limits hold while a message arrives, whatever its frames claim") {
         const std::string fits = "<a xmlns='u'>" + std::string(1000 - 17, 'x') + "</a>";
