@@ -97,6 +97,9 @@ void StoreControlHandler::remove_upload(std::string_view url, Answer answer) {
         if (bucket.id.cls == crypto::ClassId::uploads)
             if (auto key = options_.store.bucket_key(bucket.id)) places.push_back({bucket.id, std::make_shared<const crypto::BucketKey>(std::move(*key))});
     const auto found = find_upload(options_.store, places, crypto::upload_row(keys.upload_slot_key(), *token), *token);
+    const bool damaged = std::ranges::any_of(options_.store.quarantined(), [](const auto& id) { return id.cls == crypto::ClassId::uploads; });
+    if (!found && (damaged || found.error() == NoUpload::unreadable))
+        return answer(std::unexpected(Failure{Status::system, "the file was not found, and not all buckets of the class uploads can be read, so it may be in one of these; look at lethectl status and at the disk"}));
     if (!found) return answer(std::unexpected(Failure{Status::refused, "there is no file at this address, or not any more"}));
     erase_upload(options_.store, found->place.bucket, found->row, found->header.chunks(), [answer = std::move(answer)](store::Result result) mutable {
         if (result) return answer(Facts{});

@@ -5,13 +5,16 @@
 
 namespace lethe::admin {
 
-std::optional<FoundUpload> find_upload(const store::Store& store, const std::vector<UploadPlace>& places, const crypto::LogPrefix& row, const crypto::UploadToken& token) {
+std::expected<FoundUpload, NoUpload> find_upload(const store::Store& store, const std::vector<UploadPlace>& places, const crypto::LogPrefix& row, const crypto::UploadToken& token) {
+    NoUpload why = NoUpload::none;
     for (const UploadPlace& place : places) {
         const auto headers = store.headers(place.bucket, row);
+        // A bucket that has gone meanwhile has nothing any more.
+        if (!headers && headers.error().kind != store::ErrorKind::not_found) why = NoUpload::unreadable;
         if (!headers || headers->empty()) continue;
         if (auto header = crypto::UploadKey(token, *place.key).open(row, headers->front().bytes)) return FoundUpload{place, row, std::move(*header)};
     }
-    return std::nullopt;
+    return std::unexpected(why);
 }
 
 void erase_upload(store::Store& store, const store::BucketId& bucket, const crypto::LogPrefix& row, std::uint32_t chunks, store::Completion done) {

@@ -5,6 +5,7 @@
 //   say in which it is); the header that is found opens with the token and that bucket's key, or is none.
 // Thread: any for finding; the store's for removing.
 #pragma once
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -24,8 +25,11 @@ struct FoundUpload {
     crypto::LogPrefix row;
     crypto::UploadHeader header;
 };
-/// Nothing where there is none, or it cannot be read.
-std::optional<FoundUpload> find_upload(const store::Store& store, const std::vector<UploadPlace>& places, const crypto::LogPrefix& row, const crypto::UploadToken& token);
+enum class NoUpload {
+    none,       ///< in any of the places, or it does not open
+    unreadable  ///< none was found, but not every place could be read: there may be one
+};
+std::expected<FoundUpload, NoUpload> find_upload(const store::Store& store, const std::vector<UploadPlace>& places, const crypto::LogPrefix& row, const crypto::UploadToken& token);
 
 /// Header first, then `chunks` chunks: nobody finds half of one. Rows that are not there are no error.
 void erase_upload(store::Store& store, const store::BucketId& bucket, const crypto::LogPrefix& row, std::uint32_t chunks, store::Completion done);

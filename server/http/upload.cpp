@@ -207,23 +207,28 @@ asio::awaitable<std::optional<std::string>> next_piece(core::Core* core, std::sh
     co_return piece;
 }
 
-asio::awaitable<std::shared_ptr<Outgoing>> look_up(core::Core* core, std::string text) {
+struct Looked {
+    std::shared_ptr<Outgoing> file;  ///< or null
+    bool everywhere = true;          ///< all that can be served was read
+};
+
+asio::awaitable<Looked> look_up(core::Core* core, std::string text) {
     auto token = crypto::parse_upload_token(text);
-    if (!token) co_return nullptr;
+    if (!token) co_return Looked{};
     std::vector<admin::UploadPlace> places;
     for (const auto& bucket : core->env.buckets.readable(ClassId::uploads)) places.push_back({bucket->id, bucket->key});
     std::ranges::reverse(places);  // what is new is fetched most
     auto shared = std::make_shared<const crypto::UploadToken>(std::move(*token));
-    std::function<std::shared_ptr<Outgoing>()> job = [core, shared, places = std::move(places)]() -> std::shared_ptr<Outgoing> {
+    std::function<Looked()> job = [core, shared, places = std::move(places)]() -> Looked {
         auto found = admin::find_upload(core->env.store, places, crypto::upload_row(core->env.keys.upload_slot_key(), *shared), *shared);
-        if (!found) return nullptr;
+        if (!found) return {.file = nullptr, .everywhere = found.error() == admin::NoUpload::none};
         UploadKey key(*shared, *found->place.key);
-        return std::make_shared<Outgoing>(Outgoing{std::move(*found), std::move(key)});
+        return {.file = std::make_shared<Outgoing>(Outgoing{std::move(*found), std::move(key)})};
     };
     auto looking = core::on_pool(core->env.io, core->env.pool, std::move(job));
-    std::shared_ptr<Outgoing> file = co_await std::move(looking);
-    if (file && !served(*core, file->found)) file = nullptr;
-    co_return file;
+    Looked looked = co_await std::move(looking);
+    if (looked.file && !served(*core, looked.file->found)) looked.file = nullptr;
+    co_return looked;
 }
 
 /// Shown in the browser only what cannot act there.
@@ -255,8 +260,9 @@ asio::awaitable<Response> get(core::Core* core, Exchange exchange) {
     if (request.method == Method::options) co_return preflight(methods);
     if (request.method != Method::get && request.method != Method::head) co_return with_cors(not_allowed(methods));
     auto looking = look_up(core, token_of(request.path));
-    const std::shared_ptr<Outgoing> file = co_await std::move(looking);
-    if (!file) co_return with_cors(plain(404));
+    const Looked looked = co_await std::move(looking);
+    const std::shared_ptr<Outgoing>& file = looked.file;
+    if (!file) co_return with_cors(plain(looked.everywhere ? 404 : 503));
     const UploadHeader& header = file->found.header;
     const std::string tag = '"' + crypto::to_hex(ByteView(header.nonce).first(8)) + '"';
     Response out{.fields = {{"Content-Type", header.type},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "server/admin/store_control.h"
+#include "server/admin/uploads.h"
 #include "tests/unit/admin/rig.h"
 
 using namespace lethe;
@@ -71,6 +72,9 @@ struct Controlled : Rig {
         request.command = command;
         request.account = std::move(account);
         request.password = Password(password);
+        return ask(std::move(request));
+    }
+    Reply ask(Request request) {
         Reply answered;
         bool done = false;
         dispatch(std::move(request), handler, [&](Reply reply) {
@@ -139,6 +143,29 @@ TEST_SUITE("admin/store control") {
         c.handler.no_sweep = Failure{Status::refused, "the clock is in doubt"};
         CHECK(c.ask(Command::sweep) == Reply(std::unexpected(*c.handler.no_sweep)));
         CHECK(c.ask(Command::clock_accept) == Reply(Facts{}));
+    }
+
+    TEST_CASE("a file that may lie in a bucket that cannot be read is not called gone") {
+        Controlled c;
+        c.create_bucket(crypto::ClassId::uploads, 1, store::no_deadline);
+        const auto token = crypto::UploadToken::generate();
+        const auto remove = [&] {
+            Request request;
+            request.command = Command::upload_remove;
+            request.url = "https://chat.example/f/" + crypto::to_text(token) + "/a.txt";
+            return c.ask(std::move(request));
+        };
+        CHECK(status_of(remove()) == Status::refused);
+        // More of them than are open at once: the first is closed, and cannot be opened again.
+        for (std::uint32_t number = 2; number <= 70; ++number) c.create_bucket(crypto::ClassId::uploads, number, store::no_deadline);
+        const auto file = c.dir.path() / "data/buckets/uploads/1.mdb";
+        std::filesystem::remove(file);
+        std::filesystem::create_directory(file);
+        CHECK(status_of(remove()) == Status::system);
+        const std::vector<UploadPlace> places{{{crypto::ClassId::uploads, 1}, std::make_shared<const crypto::BucketKey>(crypto::BucketKey::generate())}};
+        const auto found = find_upload(*c.store, places, crypto::upload_row(c.keys->upload_slot_key(), token), token);
+        REQUIRE_FALSE(found.has_value());
+        CHECK(found.error() == NoUpload::unreadable);
     }
 
     TEST_CASE("a status is aggregates") {
