@@ -7,7 +7,10 @@ import subprocess
 import tempfile
 import time
 
+from server import lethe_test
 from waiting import PATIENCE, wait_until
+
+OMEMO = "eu.siacs.conversations.axolotl"
 
 
 class Profanity:
@@ -113,10 +116,37 @@ class Terminals:
         return home
 
     def begin(self, terminal):
-        """New keys, published; contacts' devices are trusted without looking: this is about the server."""
+        """New keys, published (Profanity names the device before); contacts' devices are trusted without looking: this is about the server."""
         terminal.type("/omemo trustmode blind")
         terminal.type("/omemo gen")
         terminal.see("Your Device ID is")
+        client = lethe_test.Client(self.server.server, lethe_test.Account(terminal.jid, terminal.password))
+        client.login("looks")
+
+        def published(node):
+            return client.asks(f"<iq type='get'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='{OMEMO}.{node}'/></pubsub></iq>")
+
+        (device,) = wait_until(lambda: published("devicelist").element.findall(f".//{{{OMEMO}}}device"), "the list of devices")
+        wait_until(lambda: published("bundles:" + device.get("id")).type == "result", "the keys of the device")
+        client.leaves()
+
+    def start(self, terminal, other):
+        """A session with each of the other's devices. Profanity 0.15 (Debian 13) starts none for a list of devices that it had to ask for first, so that it
+        is told to start once more when it has the list."""
+        terminal.type(f"/omemo start {other}")
+
+        def fetched():
+            terminal.type("/clear")
+            terminal.type(f"/omemo fingerprint {other}")
+            end = time.monotonic() + PATIENCE / 20
+            while time.monotonic() < end and "(trusted)" not in terminal.screen():
+                time.sleep(0.1)
+            if "(trusted)" in terminal.screen():
+                return True
+            terminal.type("/omemo end")
+            terminal.type(f"/omemo start {other}")
+            return False
+        wait_until(fetched, lambda: f"the keys of {other}:\n{terminal.screen()}\nthe server said:\n{self.server.output()}")
 
     def say(self, speaker, listener, text):
         """Profanity trusts a key as soon as a message came with it, and refuses to send, with a line that soon scrolls away, while it still waits for

@@ -24,8 +24,7 @@ class AtTwoTerminals(WithServer, Terminals, unittest.TestCase):
 
         olga = self.terminal(hers, her_home)
         self.begin(olga)
-        olga.type(f"/omemo start {his[0]}")
-        olga.window(f"/omemo fingerprint {his[0]}", "(trusted)")  # his devices' keys have been fetched, he being away
+        self.start(olga, his[0])  # his devices' keys are fetched, he being away
         olga.type("the first words, and nobody there")
         olga.see("the first words, and nobody there")
 
@@ -33,8 +32,7 @@ class AtTwoTerminals(WithServer, Terminals, unittest.TestCase):
         milo.type("/omemo trustmode blind")
         milo.type(f"/msg {hers[0]}")
         milo.see("the first words, and nobody there")
-        milo.type("/omemo start")
-        milo.window(f"/omemo fingerprint {hers[0]}", "(trusted)")
+        self.start(milo, hers[0])
         self.say(milo, olga, "here I am, who reads this")
         olga.type("nobody but us")
         milo.see("nobody but us")
